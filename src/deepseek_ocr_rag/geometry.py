@@ -1,0 +1,157 @@
+"""One coordinate frame, and the doors in and out of it.
+
+Inside the package a box is four fractions of the page *as displayed*: CropBox, /Rotate and EXIF orientation
+applied, origin at the top left, x to the right, y down. It is the one frame in which PDF.js, PDFium, MuPDF,
+browsers and pictures agree. Points, pixels and the model's 0-999 grid exist only in the constructors and
+converters below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+QuarterTurn = Literal[0, 90, 180, 270]
+
+MODEL_GRID = 999
+"""DeepSeek-OCR counts 0..999 along each axis of the image (run_dpsk_ocr_pdf.py divides by 999)."""
+
+METADATA_GRID = 10_000
+"""Integers in metadata are 1/10000 of the page: 0.06 pt on A4, far under a hairline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Box:
+    """A rectangle as fractions of the displayed page, ``0 <= left <= right <= 1``, origin top left.
+
+    Raises:
+        ValueError: If the corners are not ordered inside the page. Outside data goes through the ``from_*``
+            constructors, which sort and clamp.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left <= self.right <= 1 and 0 <= self.top <= self.bottom <= 1):
+            raise ValueError(f"box is not ordered inside the page: {self.as_tuple()}")
+
+    @classmethod
+    def from_fractions(cls, x0: float, y0: float, x1: float, y1: float) -> Box:
+        """Make a box from any two opposite corners, sorted and clamped to the page."""
+        left, right = sorted((_clamp(x0), _clamp(x1)))
+        top, bottom = sorted((_clamp(y0), _clamp(y1)))
+        return cls(left=left, top=top, right=right, bottom=bottom)
+
+    @classmethod
+    def from_size(cls, corners: Iterable[float], *, width: float, height: float) -> Box:
+        """Make a box from ``x0, y0, x1, y1`` in pixels or points of a page of that width and height."""
+        x0, y0, x1, y1 = corners
+        return cls.from_fractions(x0 / width, y0 / height, x1 / width, y1 / height)
+
+    @classmethod
+    def from_model_grid(cls, corners: Iterable[float]) -> Box:
+        """Make a box from the model's ``x1, y1, x2, y2``, 0..999 per axis."""
+        return cls.from_size(corners, width=MODEL_GRID, height=MODEL_GRID)
+
+    @classmethod
+    def from_ints(cls, corners: Iterable[int]) -> Box:
+        """Make a box from the 1/10000 integers that metadata carries."""
+        return cls.from_size(corners, width=METADATA_GRID, height=METADATA_GRID)
+
+    @property
+    def width(self) -> float:
+        """Width as a fraction of the page's width."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Height as a fraction of the page's height."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        """Area as a fraction of the page."""
+        return self.width * self.height
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The middle, ``(x, y)``."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    def as_tuple(self) -> tuple[float, float, float, float]:
+        """``(left, top, right, bottom)``."""
+        return self.left, self.top, self.right, self.bottom
+
+    def to_ints(self) -> tuple[int, int, int, int]:
+        """The box in 1/10000 of the page, rounded to the nearest integer."""
+        left, top, right, bottom = (round(value * METADATA_GRID) for value in self.as_tuple())
+        return left, top, right, bottom
+
+    def to_size(self, *, width: float, height: float) -> tuple[float, float, float, float]:
+        """The box in pixels or points of a page of that width and height."""
+        return self.left * width, self.top * height, self.right * width, self.bottom * height
+
+    def union(self, other: Box) -> Box:
+        """The smallest box that holds both."""
+        return Box(
+            left=min(self.left, other.left),
+            top=min(self.top, other.top),
+            right=max(self.right, other.right),
+            bottom=max(self.bottom, other.bottom),
+        )
+
+    def intersection(self, other: Box) -> float:
+        """The area that both share, as a fraction of the page."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0.0, width) * max(0.0, height)
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0 to 1."""
+        shared = self.intersection(other)
+        whole = self.area + other.area - shared
+        return shared / whole if whole > 0 else 0.0
+
+    def covers(self, other: Box) -> float:
+        """The share of ``other``'s area that lies in this box, 0 to 1."""
+        return self.intersection(other) / other.area if other.area > 0 else 0.0
+
+    def holds_center_of(self, other: Box) -> bool:
+        """Whether the middle of ``other`` lies in this box."""
+        x, y = other.center
+        return self.left <= x <= self.right and self.top <= y <= self.bottom
+
+    def turned(self, degrees: QuarterTurn) -> Box:
+        """The box after the page is turned clockwise by a quarter turn or several."""
+        left, top, right, bottom = self.as_tuple()
+        if degrees == 90:
+            return Box.from_fractions(1 - bottom, left, 1 - top, right)
+        if degrees == 180:
+            return Box.from_fractions(1 - right, 1 - bottom, 1 - left, 1 - top)
+        if degrees == 270:
+            return Box.from_fractions(top, 1 - right, bottom, 1 - left)
+        return self
+
+
+def bounding_box(boxes: Iterable[Box]) -> Box | None:
+    """The smallest box that holds all, or None for none."""
+    result: Box | None = None
+    for box in boxes:
+        result = box if result is None else result.union(box)
+    return result
+
+
+def inverse_turn(degrees: QuarterTurn) -> QuarterTurn:
+    """The quarter turn that undoes ``degrees``."""
+    turns: dict[QuarterTurn, QuarterTurn] = {0: 0, 90: 270, 180: 180, 270: 90}
+    return turns[degrees]
+
+
+def _clamp(value: float) -> float:
+    """Bring a fraction into the page; NaN, for which no comparison holds, becomes 0."""
+    return 0.0 if math.isnan(value) else min(1.0, max(0.0, value))

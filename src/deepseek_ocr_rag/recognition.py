@@ -1,0 +1,113 @@
+"""What travels along the street before there are blocks: a page's picture, and what an engine read in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .document import Line, PageStatus, Table, Usage
+from .geometry import Box, QuarterTurn
+
+OcrEngine = Literal["auto", "rapidocr", "tesseract", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word of the page's text layer."""
+
+    text: str
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A labelled piece of the page as an engine gave it, before it becomes a typed block.
+
+    ``text`` may hold the engine's markup (HTML tables, ``#``). ``lines`` index into ``text`` and are given by engines
+    that know them (the embedded one), as is ``table``. ``start`` and ``end`` are the region's characters in the raw
+    answer of a model.
+    """
+
+    label: str
+    text: str
+    boxes: tuple[Box, ...] = ()
+    lines: tuple[Line, ...] = ()
+    table: Table | None = None
+    level: int = 0
+    font_size: float = 0.0
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRequest:
+    """The picture that an engine wants of a page."""
+
+    long_side: int = 1280
+    """Pixels of the longer side; a smaller original is not enlarged beyond it."""
+    media_type: Literal["image/jpeg", "image/png"] = "image/jpeg"
+    quality: int = 85
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalRequest:
+    """What the embedded engine is to do with a page while it is open."""
+
+    ocr: OcrEngine = "auto"
+    language: str = "eng"
+    dpi: int = 150
+    force_ocr: bool = False
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """Everything that one visit to a page is to bring back."""
+
+    image: ImageRequest | None = None
+    words: bool = False
+    local: LocalRequest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageImage:
+    """A page as displayed, as far as the :class:`PageRequest` asked for it.
+
+    ``width`` and ``height`` are the picture's pixels (0 without one); ``page_width`` and ``page_height`` are points
+    for documents and pixels for pictures; ``rotation`` is the /Rotate or EXIF turn that is already applied.
+    """
+
+    page_number: int
+    page_width: float
+    page_height: float
+    label: str = ""
+    rotation: QuarterTurn = 0
+    data: bytes = b""
+    media_type: str = ""
+    width: int = 0
+    height: int = 0
+    words: tuple[Word, ...] = ()
+    is_blank: bool = False
+    regions: tuple[Region, ...] | None = None
+    engine: str = ""
+    """Who made ``regions``: ``local/text-layer``, ``local/rapidocr`` or ``local/tesseract``."""
+    warnings: tuple[str, ...] = ()
+    source: str = ""
+    """The file that the page is of, for messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognition:
+    """What an engine read on one page: the raw answer of a model, or ready regions."""
+
+    page_number: int
+    engine: str
+    text: str = ""
+    regions: tuple[Region, ...] | None = None
+    model: str = ""
+    prompt: str = ""
+    finish_reason: str = ""
+    status: PageStatus = "ok"
+    usage: Usage = field(default_factory=Usage)
+    attempts: int = 1
+    warnings: tuple[str, ...] = ()
