@@ -237,7 +237,7 @@ def from_dict(kind: type[T], data: Mapping[str, Any]) -> T:
     """
     try:
         built = _build(kind, data)
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, IndexError, AttributeError) as error:
         raise ValueError(f"not a {kind.__name__}: {error}") from error
     assert isinstance(built, kind)  # noqa: S101 - _build returns what it is asked for; this tells the type checker
     return built

@@ -70,6 +70,26 @@ class PageRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutlineEntry:
+    """One entry of the PDF's own table of contents."""
+
+    level: int
+    title: str
+    page_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentFacts:
+    """What opening a document tells. ``outline`` rows are level (from 1), title, page number (from 1)."""
+
+    page_count: int
+    title: str = ""
+    is_repaired: bool = False
+    outline: tuple[OutlineEntry, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageImage:
     """A page as displayed, as far as the :class:`PageRequest` asked for it.
 

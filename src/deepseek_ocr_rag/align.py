@@ -1,0 +1,344 @@
+"""Where each line of a block stands, told by the words of the page's text layer.
+
+A model says where a block is, not where its lines are; a born-digital page says where every word is, but not which
+words belong together. Here the two meet: the block's text is aligned with the words inside its boxes, and words that
+follow each other on one visual line become a :class:`Line`. Both sides are compared as bare letters and digits, so
+that accents, ligatures, quotes, dashes and punctuation do not matter. Equal tokens are the anchors; what lies between
+two anchors is aligned letter by letter, which rejoins words that were hyphenated over a line break. A block whose
+text the page does not bear out keeps its own box and gets no lines: no evidence is better than wrong evidence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
+
+from .document import Block, BlockKind, Line
+from .geometry import Box, bounding_box
+from .recognition import Word
+
+MARGIN = 0.006
+"""How far over a block's box a word's middle may lie, in fractions of the page: the model is off by about 5/1000."""
+
+ENOUGH = 0.6
+"""Share of a block's letters that must be found among the words before the words' places are believed."""
+
+MAX_COMPARISONS = 200_000_000
+"""Tokens times tokens beyond which nothing is aligned: an honest page stays far under it, memory is 1 bit each."""
+
+_CELL_BORDER = re.compile(r"(?<!\\)\||\n")
+_HYPHENS = ("-", "\u2010", "\u2011", "\u00ad")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """Characters ``[start, end)`` of a text, folded."""
+
+    folded: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A word inside a block: its place in the text layer, which of the block's boxes it lies in, its tokens."""
+
+    position: int
+    column: int
+    box: Box
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """Characters ``[start, end)`` of the block's text are (part of) the word at ``spot``."""
+
+    start: int
+    end: int
+    letters: int
+    spot: _Spot
+
+
+def align_blocks(blocks: tuple[Block, ...], *, words: tuple[Word, ...]) -> tuple[Block, ...]:
+    """Give blocks their line boxes from the words of the page's text layer.
+
+    Only blocks with boxes and without lines are touched, and only where at least :data:`ENOUGH` of their letters are
+    found. The lines are ascending and do not overlap; in a table none reaches over a cell's border.
+
+    Args:
+        blocks: The blocks of one page.
+        words: The words of the same page in the order of its text layer.
+
+    Returns:
+        The same blocks in the same order, some with ``lines`` of source ``text_layer``.
+    """
+    if not any(_wants_lines(block) for block in blocks):
+        return blocks
+    page = _PageWords(words)
+    return tuple(_align(block, page) if _wants_lines(block) else block for block in blocks)
+
+
+def page_trust(blocks: tuple[Block, ...], words: tuple[Word, ...]) -> float | None:
+    """How much of the page's text layer the blocks say: the share of its word tokens, 0 to 1.
+
+    A word counts as often as it stands on the page; a word that is hyphenated over two lines counts where the blocks
+    have it in one piece.
+
+    Returns:
+        The share, or None where the page has no words to compare with.
+    """
+    said = Counter(token.folded for block in blocks for token in _tokens(block.text))
+    total = found = 0
+    carried: list[str] = []
+    for word in words:
+        tokens = _words_tokens(word.text)
+        total += len(tokens)
+        if carried and tokens and said[carried[0] + tokens[0]] > 0:
+            said[carried[0] + tokens[0]] -= 1
+            found += 2
+            tokens, carried = tokens[1:], []
+        found += _take(said, carried)
+        hyphenated = bool(tokens) and word.text.endswith(_HYPHENS)
+        carried = list(tokens[-1:]) if hyphenated else []
+        found += _take(said, tokens[:-1] if hyphenated else tokens)
+    found += _take(said, carried)
+    return found / total if total else None
+
+
+def _take(said: Counter[str], tokens: Sequence[str]) -> int:
+    """Take tokens out of what was said; how many were there."""
+    found = 0
+    for token in tokens:
+        if said[token] > 0:
+            said[token] -= 1
+            found += 1
+    return found
+
+
+def _wants_lines(block: Block) -> bool:
+    return bool(block.boxes and block.text and not block.lines)
+
+
+def _align(block: Block, page: _PageWords) -> Block:
+    tokens = list(_tokens(block.text))
+    spots = page.inside(block.boxes)
+    # The name of a LaTeX command is not on the page.
+    letters = sum(len(token.folded) for token in tokens if block.text[max(0, token.start - 1)] != "\\")
+    matches = _match(tokens, spots, block.text)
+    if _letters(matches) < 0.95 * letters:
+        # A text layer need not be in reading order; rows of a table often are not.
+        matches = max(matches, _match(tokens, _by_sight(spots), block.text), key=_letters)
+    borders = [found.start() for found in _CELL_BORDER.finditer(block.text)] if block.kind is BlockKind.TABLE else []
+    # A word that reaches over a border is two cells written without a space: it belongs to neither.
+    matches = [match for match in matches if bisect_left(borders, match.start) == bisect_left(borders, match.end)]
+    if not matches or _letters(matches) < ENOUGH * letters:
+        return block
+    return replace(block, lines=_lines(block.text, matches, borders))
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+class _PageWords:
+    """The page's words, ordered by height so that a block need not look at all of them."""
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        self._words = words
+        self._order = sorted(range(len(words)), key=lambda position: words[position].box.center[1])
+        self._heights = [words[position].box.center[1] for position in self._order]
+
+    def inside(self, boxes: Sequence[Box]) -> list[_Spot]:
+        """The words with letters whose middle lies in one of the boxes, box by box, in the text layer's order."""
+        spots: dict[int, _Spot] = {}
+        for column, box in enumerate(boxes):
+            low = bisect_left(self._heights, box.top - MARGIN)
+            high = bisect_right(self._heights, box.bottom + MARGIN)
+            for position in sorted(self._order[low:high]):
+                word = self._words[position]
+                tokens = _words_tokens(word.text)
+                if tokens and box.left - MARGIN <= word.box.center[0] <= box.right + MARGIN:
+                    spots.setdefault(position, _Spot(position, column, word.box, tokens))
+        return list(spots.values())
+
+
+def _by_sight(spots: Sequence[_Spot]) -> list[_Spot]:
+    """The words line by line from the top and from left to right, whatever their order in the file."""
+    ordered: list[_Spot] = []
+    for _, column in groupby(spots, key=attrgetter("column")):
+        rows: list[list[_Spot]] = []
+        for spot in sorted(column, key=lambda spot: spot.box.center[1]):
+            if rows and _shared_height(rows[-1][0].box, spot.box) > 0.5:
+                rows[-1].append(spot)
+            else:
+                rows.append([spot])
+        for row in rows:
+            ordered += sorted(row, key=lambda spot: spot.box.left)
+    return ordered
+
+
+# --- matching ---------------------------------------------------------------------------------------------------------
+
+
+def _match(tokens: Sequence[_Token], spots: Sequence[_Spot], text: str) -> list[_Match]:
+    """Align tokens with words; the matches ascend in the text and do not overlap."""
+    from rapidfuzz.distance import LCSseq
+
+    said = [(folded, spot) for spot in spots for folded in spot.tokens]
+    if len(tokens) * len(said) > MAX_COMPARISONS:
+        return []
+    matches: list[_Match] = []
+    after_token = after_said = 0
+    anchors = LCSseq.editops([token.folded for token in tokens], [folded for folded, _ in said]).as_matching_blocks()
+    for anchor in anchors:
+        gap = tokens[after_token : anchor.a], said[after_said : anchor.b]
+        matches += _match_letters(*gap, text)
+        after_token, after_said = anchor.a + anchor.size, anchor.b + anchor.size
+        for token, (folded, spot) in zip(tokens[anchor.a : after_token], said[anchor.b : after_said], strict=True):
+            matches.append(_Match(token.start, token.end, len(folded), spot))
+    return matches
+
+
+def _match_letters(tokens: Sequence[_Token], said: Sequence[tuple[str, _Spot]], text: str) -> list[_Match]:
+    """Align what no equal token explains letter by letter: hyphenation, other word breaks, single wrong letters."""
+    from rapidfuzz.distance import LCSseq
+
+    letters = [(letter, at) for token in tokens for at in range(token.start, token.end) for letter in _fold(text[at])]
+    heard = [(letter, word) for word, (folded, _) in enumerate(said) for letter in folded]
+    if not letters or not heard or len(letters) * len(heard) > MAX_COMPARISONS:
+        return []
+    places: dict[int, list[int]] = {}
+    ours, theirs = "".join(letter for letter, _ in letters), "".join(letter for letter, _ in heard)
+    for run in LCSseq.editops(ours, theirs).as_matching_blocks():
+        for step in range(run.size):
+            places.setdefault(heard[run.b + step][1], []).append(letters[run.a + step][1])
+    matches = []
+    for word, found in places.items():
+        folded, spot = said[word]
+        start, end = found[0], found[-1] + 1
+        # Scattered letters are chance. One letter alone is, too: where it is right, it is an equal token.
+        if len(found) > 1 and len(found) >= ENOUGH * len(folded) and end - start <= 1.5 * len(folded) + 1:
+            matches.append(_Match(start, end, len(found), spot))
+    return _without_overlaps(matches)
+
+
+def _without_overlaps(matches: list[_Match]) -> list[_Match]:
+    """One character that folds to two letters may be claimed by two words: the first keeps it."""
+    kept: list[_Match] = []
+    for match in matches:
+        start = max(match.start, kept[-1].end) if kept else match.start
+        if start < match.end:
+            kept.append(replace(match, start=start))
+    return kept
+
+
+def _letters(matches: Sequence[_Match]) -> int:
+    return sum(match.letters for match in matches)
+
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+
+
+def _lines(text: str, matches: Sequence[_Match], borders: Sequence[int]) -> tuple[Line, ...]:
+    runs: list[list[_Match]] = []
+    for match in matches:
+        if runs and _goes_on(runs[-1][-1], match, borders):
+            runs[-1].append(match)
+        else:
+            runs.append([match])
+    lines: list[Line] = []
+    for number, run in enumerate(runs):
+        floor = lines[-1].end if lines else 0
+        ceiling = runs[number + 1][0].start if number + 1 < len(runs) else len(text)
+        start, end = _with_punctuation(text, run[0].start, run[-1].end, floor=floor, ceiling=ceiling)
+        box = bounding_box(match.spot.box for match in run)
+        if box is not None:
+            lines.append(Line(start=start, end=end, box=box, source="text_layer"))
+    return tuple(lines)
+
+
+def _goes_on(last: _Match, match: _Match, borders: Sequence[int]) -> bool:
+    """Whether a word stands on the same visual line (and in the same cell) as the one before it in the text."""
+    if last.spot.column != match.spot.column or bisect_left(borders, last.start) != bisect_left(borders, match.start):
+        return False
+    before, here = last.spot.box, match.spot.box
+    shared = _shared_height(before, here)
+    if here.left > before.center[0]:
+        return shared > 0.2  # to the right of it: a superscript shares little of the line's height
+    lower = here.center[1] - before.center[1]
+    return shared > 0.5 and lower <= 0.25 * min(before.height, here.height)
+
+
+def _shared_height(one: Box, other: Box) -> float:
+    """How much of the lower of two boxes lies at the same height as the other, 0 to 1."""
+    shared = min(one.bottom, other.bottom) - max(one.top, other.top)
+    lowest = min(one.height, other.height)
+    return max(0.0, shared) / lowest if lowest > 0 else float(shared >= 0)
+
+
+def _with_punctuation(text: str, start: int, end: int, *, floor: int, ceiling: int) -> tuple[int, int]:
+    """Widen a span by the marks that stand at the words without a space; cell borders stay outside."""
+    while start > floor and _is_mark(text[start - 1]):
+        start -= 1
+    while end < ceiling and _is_mark(text[end]):
+        end += 1
+    return start, end
+
+
+def _is_mark(char: str) -> bool:
+    return char != "|" and not char.isspace() and not _fold(char)
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8192)
+def _fold(char: str) -> str:
+    """A character as bare lower-case letters and digits; empty for everything else. Accents are dropped."""
+    plain = unicodedata.normalize("NFKD", char).casefold()
+    return "".join(letter for letter in plain if letter.isalnum())
+
+
+@lru_cache(maxsize=8192)
+def _stands_alone(char: str) -> bool:
+    """Whether the script is written without spaces, so that a character is as much of a word as can be told."""
+    return any(
+        low <= char <= high for low, high in (("\u0e00", "\u109f"), ("\u1780", "\u17ff"), ("\u3040", "\u9fff"))
+    ) or ("\U00020000" <= char <= "\U0003ffff")
+
+
+@lru_cache(maxsize=8192)
+def _is_inner(char: str) -> bool:
+    """Whether a character without letters stands inside a word: combining accents, soft hyphens, joiners."""
+    return unicodedata.category(char) in ("Mn", "Cf")
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    """Runs of letters and digits with their places in the text; each character alone in scripts without spaces."""
+    folded, start, end = "", 0, 0
+    for at, char in enumerate(text):
+        letters = _fold(char)
+        if not letters and _is_inner(char):
+            continue
+        if folded and (not letters or _stands_alone(char)):
+            yield _Token(folded, start, end)
+            folded = ""
+        if letters and not folded:
+            start = at
+        folded, end = folded + letters, at + 1
+        if letters and _stands_alone(char):
+            yield _Token(folded, start, end)
+            folded = ""
+    if folded:
+        yield _Token(folded, start, end)
+
+
+@lru_cache(maxsize=4096)
+def _words_tokens(text: str) -> tuple[str, ...]:
+    return tuple(token.folded for token in _tokens(text))

@@ -1,0 +1,101 @@
+"""How the chat engine gets to its server: the address, the login, a few connections, and when to knock again."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECTIONS_PER_CLIENT = 8
+"""httpx searches its whole pool on every request: above eight connections its CPU time grows with the load."""
+
+CONNECT_SECONDS = 15.0
+
+LONGEST_WAIT = 60.0
+"""Seconds between two attempts, whatever the server's Retry-After says."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Pool:
+    """The connections of one event loop, and what the server turned out to take."""
+
+    clients: list[httpx.AsyncClient]
+    idle: asyncio.LifoQueue[httpx.AsyncClient]
+    """One entry per page that may be in flight; the last one used comes first, for its connection is still warm."""
+    takes_extras: bool = True
+
+    @classmethod
+    def open(cls, *, slots: int, timeout: float) -> Pool:
+        """Connections for ``slots`` pages at a time; a request may take ``timeout`` seconds."""
+        import httpx
+
+        context = httpx.create_ssl_context()  # made once: it costs tens of milliseconds
+        clients = [
+            httpx.AsyncClient(
+                verify=context,
+                timeout=httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)),
+                limits=httpx.Limits(max_connections=CONNECTIONS_PER_CLIENT),
+            )
+            for _ in range(-(-slots // CONNECTIONS_PER_CLIENT))
+        ]
+        idle: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
+        for slot in range(slots):
+            idle.put_nowait(clients[slot % len(clients)])
+        return cls(clients=clients, idle=idle)
+
+
+class Secret:
+    """A value that shows itself only when asked."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str | None) -> None:
+        self._value = value or ""
+
+    def __repr__(self) -> str:
+        return "***" if self._value else "(none)"
+
+    def reveal(self) -> str:
+        """The value, or an empty string for none."""
+        return self._value
+
+
+def endpoint(base_url: str) -> tuple[str, Secret]:
+    """The address to post to, and the login that was written into it: the HTTP library would log it with the URL."""
+    parts = urlsplit(base_url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("base_url must be an address such as http://localhost:8000/v1")
+    path = parts.path.rstrip("/")
+    if not path.endswith("/chat/completions"):
+        path += "/chat/completions"
+    login, _, host = parts.netloc.rpartition("@")
+    encoded = base64.b64encode(unquote(login).encode()).decode("ascii")
+    return urlunsplit((parts.scheme, host, path, parts.query, "")), Secret(f"Basic {encoded}" if login else None)
+
+
+def shown(url: str) -> str:
+    """An address for messages: without its query, which may hold a token."""
+    return url.partition("?")[0]
+
+
+def transport_problem(error: Exception, timeout: float) -> str:
+    """What went wrong on the way, in words; the HTTP library's own messages are often empty."""
+    import httpx
+
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return f"the server cannot be reached: {error or type(error).__name__}"
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return f"the server did not answer within {timeout:g} s"
+    return f"the connection broke: {error or type(error).__name__}"
+
+
+def delay(tries: int, backoff: float, wait: float) -> float:
+    """Seconds until the next attempt: what the server asks for, and a jittered share of the doubled back-off on top."""
+    own = backoff * 2.0 ** min(tries - 1, 16) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+    return min(LONGEST_WAIT, wait + own)

@@ -1,0 +1,129 @@
+"""The embedded engine, as it runs inside the worker process: a page in, labelled regions out, offline.
+
+Pages with a text layer that can be believed are read from it; all others by OCR. Both ways end in the same layout
+model, and in boxes as fractions of the page as displayed, whichever way up the text stands on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...document import Table
+from ...errors import EngineUnavailable
+from ...geometry import Box, QuarterTurn, inverse_turn
+from ...paging import MuPdfPage, OpenPage, encode, is_blank
+from ...recognition import LocalRequest, Region
+from .layout import find_regions, picture_page
+from .ocr import Reader, find_reader
+from .textlayer import LayerReport, Piece, inspect_layer, read_pieces
+
+__all__ = ["Reading", "read_page"]
+
+LAYOUT_SIDE = 842.0
+"""The layout model knows pages of about A4 in points; pictures are shown to it at that size."""
+
+REASONS = {
+    "none": "the page has no text layer",
+    "hidden": "its text layer cannot be seen (OCR of somebody else under the picture)",
+    "garbage": "its text layer has no Unicode for most glyphs",
+    "picture": "the page is a picture with a stamp of text",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the embedded engine found on one page; ``engine`` says how it read it."""
+
+    regions: tuple[Region, ...]
+    engine: str
+    is_blank: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def read_page(page: OpenPage, request: LocalRequest) -> Reading:
+    """Read a page offline.
+
+    Raises:
+        EngineUnavailable: If the page needs OCR and none is installed, or none was allowed.
+    """
+    report = inspect_layer(page.mupdf) if page.mupdf is not None else LayerReport("none")
+    if report.verdict == "text" and not request.force_ocr:
+        return _read_layer(page, report)
+    if is_blank(page):
+        return Reading(regions=(), engine="local/blank", is_blank=True)
+    try:
+        reader = find_reader(request.ocr, language=request.language, threads=request.threads)
+    except EngineUnavailable as error:
+        if report.verdict == "hidden" and request.ocr == "auto":
+            note = "read from a hidden text layer, because no OCR engine is installed; its text may be wrong."
+            return replace(_read_layer(page, report), warnings=(note,))
+        raise EngineUnavailable(
+            f"{REASONS.get(report.verdict, 'OCR was asked for')}. {error.message}", hint=error.hint
+        ) from error
+    return _read_picture(page, reader, request)
+
+
+def _read_layer(page: OpenPage, report: LayerReport) -> Reading:
+    assert isinstance(page, MuPdfPage)  # noqa: S101 - only MuPDF pages have a layer; this tells the type checker
+    turn = _quarter(report.turn - page.rotation)
+    upright = page.turned_upright(turn)
+    regions = find_regions(upright, read_pieces(upright), source="text_layer")
+    return Reading(regions=_displayed(regions, turn), engine="local/text-layer")
+
+
+def _read_picture(page: OpenPage, reader: Reader, request: LocalRequest) -> Reading:
+    long_side = round(max(page.width, page.height) / 72 * request.dpi) if page.mupdf is not None else 2500
+    picture = page.picture(long_side=min(max(long_side, 600), 3000))
+    turn = reader.turn(picture)
+    if turn:
+        picture = picture.rotate(-turn, expand=True)
+    scale = LAYOUT_SIDE / max(picture.size)
+    pieces = [_scaled(piece, scale) for piece in reader.read(picture)]
+    data = encode(picture, media_type="image/jpeg", quality=80)
+    upright = picture_page(picture.width * scale, picture.height * scale, pieces, data)
+    regions = find_regions(upright, pieces, source="ocr")
+    notes = () if pieces else ("OCR found no text although the page is not blank.",)
+    return Reading(regions=_displayed(regions, turn), engine=f"local/{reader.name}", warnings=notes)
+
+
+def _scaled(piece: Piece, scale: float) -> Piece:
+    return replace(
+        piece,
+        x0=piece.x0 * scale,
+        y0=piece.y0 * scale,
+        x1=piece.x1 * scale,
+        y1=piece.y1 * scale,
+        size=piece.size * scale,
+    )
+
+
+def _displayed(regions: Sequence[Region], turn: QuarterTurn) -> tuple[Region, ...]:
+    """Turn boxes from the upright page back to the page as displayed."""
+    back = inverse_turn(turn)
+    return tuple(regions) if turn == 0 else tuple(_turned(region, back) for region in regions)
+
+
+def _turned(region: Region, back: QuarterTurn) -> Region:
+    return replace(
+        region,
+        boxes=tuple(box.turned(back) for box in region.boxes),
+        lines=tuple(replace(line, box=line.box.turned(back)) for line in region.lines),
+        table=_turned_table(region.table, back),
+    )
+
+
+def _turned_table(table: Table | None, back: QuarterTurn) -> Table | None:
+    if table is None:
+        return None
+    cells = tuple(replace(cell, box=_turned_box(cell.box, back)) for cell in table.cells)
+    return replace(table, cells=cells)
+
+
+def _turned_box(box: Box | None, back: QuarterTurn) -> Box | None:
+    return box.turned(back) if box is not None else None
+
+
+def _quarter(degrees: int) -> QuarterTurn:
+    turns: dict[int, QuarterTurn] = {90: 90, 180: 180, 270: 270}
+    return turns.get(degrees % 360, 0)

@@ -1,0 +1,113 @@
+"""A table's words into cells, by the grid that the layout model found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...document import Cell, Table
+from ...geometry import Box
+from .lines import rows_of
+from .textlayer import Piece
+
+ToBox = Callable[[Iterable[Piece]], Box]
+Place = tuple[int, int, int, int]
+"""Row and column where a cell begins, and behind which it ends."""
+
+
+def table_of(group: Any, pieces: Sequence[Piece], *, to_box: ToBox) -> Table | None:
+    """Build the table of a layout group, or None where its grid is none (fewer than two rows or columns)."""
+    grid = group.get("table_grid")
+    if grid is None or not pieces:
+        return None
+    left, top = group["group_bbox"][:2]
+    columns = [left + edge for edge in grid.v_lines]
+    rows = [top + edge for edge in grid.h_lines]
+    places = _places(group, pieces, columns=columns, rows=rows)
+    cells = _resolve(places)
+    return _table(cells, to_box)
+
+
+def _places(
+    group: Any, pieces: Sequence[Piece], *, columns: Sequence[float], rows: Sequence[float]
+) -> list[tuple[Place, Piece]]:
+    """Where each word belongs: the cell of the text segment that holds it, else the grid slot under its middle."""
+    segments = []
+    for cell in group.get("table_cells") or ():
+        if cell.bbox_idx < len(group["bboxes"]):
+            spans = (int(cell.row_start), int(cell.col_start), int(cell.row_end), int(cell.col_end))
+            segments.append((group["bboxes"][cell.bbox_idx], spans))
+    found: list[tuple[Place, Piece]] = []
+    for piece in pieces:
+        x, y = piece.middle
+        place: Place | None = next((p for (x0, y0, x1, y1), p in segments if x0 <= x <= x1 and y0 <= y <= y1), None)
+        if place is None:
+            row, column = sum(edge <= y for edge in rows), sum(edge <= x for edge in columns)
+            place = (row, column, row + 1, column + 1)
+        found.append((place, piece))
+    return found
+
+
+def _resolve(places: Sequence[tuple[Place, Piece]]) -> dict[Place, list[Piece]]:
+    """Let a cell span only slots that no other cell uses; cells that would overlap fall back to single slots."""
+    cells: dict[Place, list[Piece]] = {}
+    for place, piece in places:
+        cells.setdefault(place, []).append(piece)
+    starts = {place[:2] for place in cells}
+    owner: dict[tuple[int, int], Place] = {}
+    resolved: dict[Place, list[Piece]] = {}
+    for place, pieces in sorted(cells.items()):
+        row, column, row_end, column_end = place
+        slots = [(r, c) for r in range(row, row_end) for c in range(column, column_end)]
+        alone = slots and not any(slot in owner or (slot in starts and slot != place[:2]) for slot in slots)
+        final = place if alone else owner.get((row, column), (row, column, row + 1, column + 1))
+        for slot in slots if alone else [(row, column)]:
+            owner[slot] = final
+        resolved.setdefault(final, []).extend(pieces)
+    return resolved
+
+
+def _table(cells: dict[Place, list[Piece]], to_box: ToBox) -> Table | None:
+    used_rows = _used((place[0], place[2]) for place in cells)
+    used_columns = _used((place[1], place[3]) for place in cells)
+    if len(used_rows) < 2 or len(used_columns) < 2:
+        return None
+    built: list[Cell] = []
+    for (row, column, row_end, column_end), pieces in sorted(cells.items()):
+        text = " ".join(piece.text for line in rows_of(pieces) for piece in line)
+        first_row, first_column = used_rows[row], used_columns[column]
+        built.append(
+            Cell(
+                row=first_row,
+                column=first_column,
+                text=text,
+                row_span=max(1, sum(row <= used < row_end for used in used_rows)),
+                column_span=max(1, sum(column <= used < column_end for used in used_columns)),
+                box=to_box(pieces),
+            )
+        )
+    headers = _header_rows(built, {place: pieces for place, pieces in cells.items() if place[0] == min(used_rows)})
+    cells_with_headers = tuple(replace(cell, is_header=cell.row < headers) for cell in built)
+    return Table(rows=len(used_rows), columns=len(used_columns), cells=cells_with_headers, header_rows=headers)
+
+
+def _used(spans: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """New numbers for the grid lines at which some cell begins; empty rows and columns fall out."""
+    return {old: new for new, old in enumerate(sorted({start for start, _ in spans}))}
+
+
+def _header_rows(cells: Sequence[Cell], first: dict[Place, list[Piece]]) -> int:
+    """One header row where the first row is bold, or is words over numbers; a second where spans call for it."""
+    bold = all(piece.bold for pieces in first.values() for piece in pieces)
+    wordy = not any(_is_number(cell.text) for cell in cells if cell.row == 0)
+    numbers_below = any(_is_number(cell.text) for cell in cells if cell.row > 0)
+    if not (bold or (wordy and numbers_below)):
+        return 0
+    return max(1, max((cell.row_span for cell in cells if cell.row == 0), default=1))
+
+
+def _is_number(text: str) -> bool:
+    digits = sum(letter.isdigit() for letter in text)
+    letters = sum(letter.isalpha() for letter in text)
+    return digits > letters

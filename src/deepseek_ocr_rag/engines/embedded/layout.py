@@ -1,0 +1,167 @@
+"""Structure of a page: PyMuPDF's layout model names the pieces, we give each its words and lose none.
+
+The model's boxes decide which words belong together and in which order; the words come from the text layer or from
+OCR. Words that no box claims are kept as paragraphs of their own, where they stand in the reading order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pymupdf
+import pymupdf.layout
+
+from ...document import Line, LineSource
+from ...geometry import Box
+from ...recognition import Region
+from ...tables import table_markdown
+from .grids import table_of
+from .lines import Row, code_text, font_size, rows_of, running_text, runs_of, split_list
+from .order import reading_order
+from .textlayer import Piece
+
+COLUMN_GAP = 0.008
+"""The narrowest gap between columns, as a share of the page's width: 5 pt on A4."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """A box of the layout model with the words that fell to it."""
+
+    label: str
+    box: tuple[float, float, float, float]
+    raw: Any = None
+    pieces: list[Piece] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The upright page that the words were read from: its size in points, and where they come from."""
+
+    width: float
+    height: float
+    source: LineSource
+    words: set[str]
+
+    def box(self, pieces: Iterable[Piece]) -> Box:
+        """The box around words, as fractions of the upright page."""
+        some = list(pieces)
+        corners = min(p.x0 for p in some), min(p.y0 for p in some), max(p.x1 for p in some), max(p.y1 for p in some)
+        return Box.from_size(corners, width=self.width, height=self.height)
+
+
+def find_regions(page: Any, pieces: Sequence[Piece], *, source: LineSource) -> list[Region]:
+    """Structure an upright MuPDF page whose words are ``pieces``; boxes are fractions of that page.
+
+    Regions come in reading order; every piece is in exactly one of them.
+    """
+    frame = Frame(page.rect.width, page.rect.height, source, {p.text.lower().strip(".,;:!?()") for p in pieces})
+    groups = _groups(page)
+    _hand_out(pieces, groups)
+    regions: list[Region] = []
+    for group in _in_order(groups, frame.width):
+        regions += _regions_of(group, frame)
+    return regions
+
+
+def picture_page(width: float, height: float, pieces: Sequence[Piece], picture: bytes) -> Any:
+    """A MuPDF page that shows a scan with its OCR words as an invisible layer, for the layout model to look at."""
+    page = pymupdf.open().new_page(width=width, height=height)
+    page.insert_image(page.rect, stream=picture)
+    font = pymupdf.Font("helv")
+    for piece in pieces:
+        text = "".join(char if ord(char) < 256 else "x" for char in piece.text)
+        size = max(1.0, piece.size * 0.85)
+        stretch = (piece.x1 - piece.x0) / (font.text_length(text, fontsize=size) or 1.0)
+        start = pymupdf.Point(piece.x0, piece.y1 - 0.2 * piece.size)
+        page.insert_text(
+            start, text, fontsize=size, render_mode=3, morph=(start, pymupdf.Matrix(max(stretch, 0.01), 1.0))
+        )
+    return page
+
+
+def _groups(page: Any) -> list[_Group]:
+    page.get_layout(return_raw=True)
+    groups = []
+    for raw in page.layout_information or ():
+        x0, y0, x1, y1 = (float(edge) for edge in raw["group_bbox"][:4])
+        groups.append(_Group(str(raw["class_name"]), (x0, y0, x1, y1), raw))
+    return groups
+
+
+def _hand_out(pieces: Sequence[Piece], groups: list[_Group]) -> None:
+    """Give each word to the group whose text segment holds it, else to the smallest group around it, else to none.
+
+    Words of none become paragraphs of their own at the end of ``groups``.
+    """
+    segments = [(box, group) for group in groups for box in group.raw.get("bboxes", ())]
+    by_area = sorted(groups, key=lambda group: (group.box[2] - group.box[0]) * (group.box[3] - group.box[1]))
+    homeless: dict[int, list[Piece]] = {}
+    for piece in pieces:
+        x, y = piece.middle
+        group = next((g for (x0, y0, x1, y1), g in segments if x0 <= x <= x1 and y0 <= y <= y1), None)
+        group = group or next((g for g in by_area if _holds(g.box, x, y)), None)
+        if group is None:
+            homeless.setdefault(piece.block, []).append(piece)
+        else:
+            group.pieces.append(piece)
+    for block in homeless.values():
+        box = (min(p.x0 for p in block), min(p.y0 for p in block), max(p.x1 for p in block), max(p.y1 for p in block))
+        groups.append(_Group("text", box, {}, block))
+
+
+def _holds(box: tuple[float, float, float, float], x: float, y: float) -> bool:
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+
+def _in_order(groups: list[_Group], width: float) -> list[_Group]:
+    """Running heads first, running feet last, all else in reading order."""
+    ends = {"page-header": 0, "page-footer": 2}
+    order = reading_order([group.box for group in groups], gap=COLUMN_GAP * width)
+    return sorted((groups[index] for index in order), key=lambda group: ends.get(group.label, 1))
+
+
+def _regions_of(group: _Group, frame: Frame) -> list[Region]:
+    """The regions of one group: a table, a list cut into its items, or one run of text."""
+    if group.label == "picture":
+        return [_picture(group, frame)]
+    if not group.pieces:
+        return []
+    if group.label == "table" and (region := _table(group, frame)):
+        return [region]
+    rows = rows_of(group.pieces)
+    label = "text" if group.label in ("table", "picture") else group.label
+    if label == "text" and len(rows) > 1 and all(piece.mono for piece in group.pieces):
+        return [_text_region("code", rows, frame)]
+    items = split_list(rows) if label == "list-item" else runs_of(rows)
+    return [_text_region(label, item, frame) for item in items]
+
+
+def _picture(group: _Group, frame: Frame) -> Region:
+    """A picture with the words inside it, which are as visible as any other."""
+    box = Box.from_size(group.box, width=frame.width, height=frame.height)
+    if not group.pieces:
+        return Region(label=group.label, text="", boxes=(box,))
+    region = _text_region(group.label, rows_of(group.pieces), frame)
+    return Region(label=group.label, text=region.text, boxes=(box,), lines=region.lines, font_size=region.font_size)
+
+
+def _table(group: _Group, frame: Frame) -> Region | None:
+    table = table_of(group.raw, group.pieces, to_box=frame.box)
+    if table is None:
+        return None
+    hull = frame.box(group.pieces)
+    # One mark on an empty range tells blocks.py where the cells' boxes come from.
+    mark = Line(start=0, end=0, box=hull, source=frame.source)
+    return Region(label=group.label, text=table_markdown(table), boxes=(hull,), lines=(mark,), table=table)
+
+
+def _text_region(label: str, rows: Sequence[Row], frame: Frame) -> Region:
+    pieces = [piece for row in rows for piece in row]
+    if label == "code":
+        text, lines = code_text(rows, to_box=frame.box, source=frame.source)
+    else:
+        text, lines = running_text(rows, to_box=frame.box, source=frame.source, words=frame.words)
+    return Region(label=label, text=text, boxes=(frame.box(pieces),), lines=tuple(lines), font_size=font_size(pieces))

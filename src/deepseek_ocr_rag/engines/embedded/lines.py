@@ -1,0 +1,152 @@
+"""Words into lines, and lines into running text that still knows where each of its characters stands."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+
+from ...document import Line, LineSource
+from ...geometry import Box
+from .order import reading_order
+from .textlayer import Piece
+
+Row = list[Piece]
+"""The words of one visual line, from left to right."""
+
+ToBox = Callable[[Iterable[Piece]], Box]
+
+LIST_MARK = re.compile(r"(?:[•◦▪▫‣·●○■□◆➢➤✓–*-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])$")
+
+
+def rows_of(pieces: Sequence[Piece]) -> list[Row]:
+    """Bring words into visual lines, in reading order.
+
+    Pieces of one written line stay together; written lines that stand side by side at a small distance (a number and
+    its heading, a raised footnote mark) become one. Where a good part of the lines stand side by side, the words are
+    columns that the layout model took for one region: then lines are not joined, and columns are read one by one.
+    """
+    written: dict[int, Row] = {}
+    for piece in pieces:
+        written.setdefault(piece.line, []).append(piece)
+    rows: list[Row] = []
+    beside = 0
+    for row in sorted(written.values(), key=lambda row: (_middle(row), row[0].x0)):
+        neighbour = next((other for other in reversed(rows[-3:]) if _level(other, row)), None)
+        beside += neighbour is not None
+        if neighbour is not None and _gap(neighbour, row) < 4 * max(piece.size for piece in row):
+            neighbour += row
+        else:
+            rows.append(list(row))
+    if beside > max(3, 0.3 * len(written)):
+        return _column_rows(list(written.values()))
+    for row in rows:
+        row.sort(key=lambda piece: piece.x0)
+    return rows
+
+
+def runs_of(rows: Sequence[Row]) -> list[list[Row]]:
+    """Cut lines where reading jumps up to the next column, so that a region never joins two columns."""
+    runs: list[list[Row]] = []
+    for row in rows:
+        below = runs and _middle(row) > _middle(runs[-1][-1])
+        if below:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return runs
+
+
+def _column_rows(rows: list[Row]) -> list[Row]:
+    boxes = [(min(p.x0 for p in r), min(p.y0 for p in r), max(p.x1 for p in r), max(p.y1 for p in r)) for r in rows]
+    gap = 0.5 * statistics.median(piece.size for row in rows for piece in row)
+    return [rows[index] for index in reading_order(boxes, gap=gap)]
+
+
+def running_text(rows: Sequence[Row], *, to_box: ToBox, source: LineSource, words: set[str]) -> tuple[str, list[Line]]:
+    """Join lines to a paragraph. ``words`` are the page's words in lower case: the evidence for undoing a hyphen."""
+    text = ""
+    lines: list[Line] = []
+    for row in rows:
+        added = " ".join(piece.text for piece in row)
+        if lines:
+            cut, glue = _seam(text, row[0].text, words)
+            if cut:
+                text = text[:-cut]
+                last = lines[-1]
+                lines[-1] = Line(start=last.start, end=len(text), box=last.box, source=source)
+            text += glue
+        lines.append(Line(start=len(text), end=len(text) + len(added), box=to_box(row), source=source))
+        text += added
+    return text, lines
+
+
+def code_text(rows: Sequence[Row], *, to_box: ToBox, source: LineSource) -> tuple[str, list[Line]]:
+    """Join lines of program text: line breaks and indentation are kept."""
+    left = min(row[0].x0 for row in rows)
+    widths = [(piece.x1 - piece.x0) / len(piece.text) for row in rows for piece in row]
+    width = statistics.median(widths) or 1.0
+    text = ""
+    lines: list[Line] = []
+    for row in rows:
+        text += "\n" if lines else ""
+        text += " " * min(80, round((row[0].x0 - left) / width))
+        added = " ".join(piece.text for piece in row)
+        lines.append(Line(start=len(text), end=len(text) + len(added), box=to_box(row), source=source))
+        text += added
+    return text, lines
+
+
+def split_list(rows: Sequence[Row]) -> list[list[Row]]:
+    """Cut the lines of a list at each line that begins with a bullet or a number."""
+    items: list[list[Row]] = []
+    for row in rows:
+        if not items or LIST_MARK.match(row[0].text):
+            items.append([])
+        items[-1].append(row)
+    return items
+
+
+def font_size(pieces: Iterable[Piece]) -> float:
+    """Median height of the letters in points."""
+    return round(statistics.median(piece.size for piece in pieces), 2)
+
+
+def is_wide(letter: str) -> bool:
+    """Whether a letter belongs to a script that is written without spaces between lines (Chinese, Japanese)."""
+    return unicodedata.east_asian_width(letter) in "WF" and not "가" <= letter <= "힣"
+
+
+def _seam(text: str, following: str, words: set[str]) -> tuple[int, str]:
+    """How two lines meet: how many characters of the first to drop, and what to put between."""
+    if text.endswith("\u00ad"):
+        return 1, ""
+    if is_wide(text[-1]) and is_wide(following[0]):
+        return 0, ""
+    if text[-1] in "-‐" and len(text) > 2 and text[-2].isalpha() and following[0].islower():
+        left = text.rsplit(None, 1)[-1].lower()
+        right = following.lower().rstrip(".,;:!?)")
+        kept, joined = left + right in words, left[:-1] + right in words
+        return (0, "") if kept and not joined else (1, "")
+    return 0, " "
+
+
+def _middle(row: Row) -> float:
+    return (min(piece.y0 for piece in row) + max(piece.y1 for piece in row)) / 2
+
+
+def _level(one: Row, other: Row) -> bool:
+    """Whether two rows stand on one line: they overlap by more than half of the lower one's height."""
+    top, bottom = min(p.y0 for p in one), max(p.y1 for p in one)
+    other_top, other_bottom = min(p.y0 for p in other), max(p.y1 for p in other)
+    common = min(bottom, other_bottom) - max(top, other_top)
+    return common > 0.5 * min(bottom - top, other_bottom - other_top)
+
+
+def _gap(one: Row, other: Row) -> float:
+    """Horizontal distance between two rows, negative where they overlap."""
+    return max(
+        min(p.x0 for p in other) - max(p.x1 for p in one),
+        min(p.x0 for p in one) - max(p.x1 for p in other),
+    )

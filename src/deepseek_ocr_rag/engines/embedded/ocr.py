@@ -1,0 +1,279 @@
+"""Words on a picture: RapidOCR by default, Tesseract on request, and which way up the picture stands.
+
+RapidOCR runs without its line classifier (``use_cls=False``), which turns long upright lines over and makes garbage of
+them at a confidence that no threshold catches; the turn of the whole page is decided here instead, by reading a few
+lines both ways. Measured on six English pages at 150 dpi: character error 5.0 % with the classifier, 0.9 % without.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from PIL import Image
+
+from ...errors import EngineUnavailable
+from ...geometry import QuarterTurn
+from .textlayer import Piece
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DETECTION_SIDE = 960
+"""The detector sees the page at this size: as accurate as larger ones, and faster (field measurement)."""
+
+FINE_DETECTION_SIDE = 1920
+"""For small print: of a newspaper page the detector finds 32 lines at 960 and 791 at 1920."""
+
+SMALL_PRINT = 12.0
+"""Lines lower than this in the detector's own pixels are small print."""
+
+MIN_SCORE = 0.4
+SURE_SCORE = 0.9
+TURN_SCORE = 0.8
+SAMPLE_LINES = 6
+INSTALL_HINT = (
+    'Install the OCR engine (pip install "deepseek-ocr-rag[local]"), '
+    "or read with DeepSeek-OCR: set base_url=... to its server."
+)
+
+
+class Reader(Protocol):
+    """An OCR engine: which way up, then the words."""
+
+    name: str
+
+    def turn(self, picture: Image.Image) -> QuarterTurn:
+        """The clockwise turn that makes the picture read upright."""
+
+    def read(self, picture: Image.Image) -> list[Piece]:
+        """Words of an upright picture, boxes in its pixels."""
+
+
+def find_reader(kind: str, *, language: str, threads: int) -> Reader:
+    """The OCR engine that was asked for; ``auto`` is RapidOCR.
+
+    Raises:
+        EngineUnavailable: If it is not installed; the message says how to install it.
+    """
+    if kind == "tesseract":
+        return Tesseract(language)
+    if kind == "none" or not rapidocr_installed():
+        raise EngineUnavailable("the page has no usable text layer and no OCR engine is at hand.", hint=INSTALL_HINT)
+    return _rapidocr(threads)
+
+
+def rapidocr_installed() -> bool:
+    """Whether the ``[local]`` extra is there."""
+    return all(importlib.util.find_spec(name) for name in ("rapidocr", "onnxruntime"))
+
+
+@cache
+def _rapidocr(threads: int) -> Reader:
+    return RapidOcr(threads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Strip:
+    """A detected line as an upright rectangle of pixels."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def is_tall(self) -> bool:
+        return self.y1 - self.y0 > 1.5 * (self.x1 - self.x0)
+
+    @property
+    def length(self) -> float:
+        return max(self.x1 - self.x0, self.y1 - self.y0)
+
+
+class RapidOcr:
+    """PP-OCR models that come inside the ``rapidocr`` wheel."""
+
+    name = "rapidocr"
+
+    def __init__(self, threads: int) -> None:
+        from rapidocr import RapidOCR
+
+        self._seen: tuple[Image.Image, int, list[_Strip]] | None = None
+        self._engine = RapidOCR(
+            params={
+                "Global.use_cls": False,
+                "Global.log_level": "critical",
+                "Global.text_score": MIN_SCORE,
+                "Global.max_side_len": 4000,
+                "Det.limit_type": "max",
+                "Det.limit_side_len": DETECTION_SIDE,
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
+
+    def turn(self, picture: Image.Image) -> QuarterTurn:
+        """Read the longest lines both ways and keep the better; doubt leaves the page as it is."""
+        strips = sorted(self._detect(picture, DETECTION_SIDE), key=lambda strip: -strip.length)
+        if not strips:
+            return 0
+        tall = sum(strip.length for strip in strips if strip.is_tall)
+        sideways = tall > 0.5 * sum(strip.length for strip in strips)
+        sample = [strip for strip in strips if strip.is_tall == sideways][:SAMPLE_LINES]
+        crops = [picture.crop((int(s.x0), int(s.y0), int(s.x1) + 1, int(s.y1) + 1)) for s in sample]
+        ways = (90, 270) if sideways else (0, 180)
+        scores = [self._score(crops, ways[0])]
+        if scores[0] < SURE_SCORE:
+            scores.append(self._score(crops, ways[1]))
+        best = max(scores)
+        # Vertical writing, scripts that the model does not know and pictures read badly either way: leave them.
+        return _quarter(ways[scores.index(best)]) if best >= TURN_SCORE else 0
+
+    def read(self, picture: Image.Image) -> list[Piece]:
+        """Words of an upright picture, boxes in its pixels."""
+        self._detector().limit_side_len = self._detection_side(picture)
+        answer = self._engine(_array(picture), return_word_box=True)
+        if getattr(answer, "boxes", None) is None or answer.txts is None:
+            return []
+        pieces: list[Piece] = []
+        words = answer.word_results or [None] * len(answer.txts)
+        for number, (quad, text, found) in enumerate(zip(answer.boxes, answer.txts, words, strict=False)):
+            pieces += _pieces(str(text), _strip(quad), found or (), number)
+        return pieces
+
+    def _detection_side(self, picture: Image.Image) -> int:
+        """The usual size, unless a closer look finds clearly more lines of a page with small print."""
+        coarse = self._detect(picture, DETECTION_SIDE)
+        scale = min(1.0, DETECTION_SIDE / max(picture.size))
+        heights = sorted(min(strip.y1 - strip.y0, strip.x1 - strip.x0) * scale for strip in coarse)
+        if not heights or heights[len(heights) // 10] >= SMALL_PRINT:
+            return DETECTION_SIDE
+        fine = self._detect(picture, FINE_DETECTION_SIDE)
+        return FINE_DETECTION_SIDE if len(fine) > 1.2 * len(coarse) else DETECTION_SIDE
+
+    def _detect(self, picture: Image.Image, side: int) -> list[_Strip]:
+        """Lines of the picture, in its pixels, seen at ``side`` pixels; the last answer is kept for the next step."""
+        if self._seen is not None and self._seen[0] is picture and self._seen[1] == side:
+            return self._seen[2]
+        detector = self._detector()
+        detector.limit_side_len = side
+        found = detector(_array(picture))
+        strips = [_strip(quad) for quad in found.boxes] if found.boxes is not None else []
+        self._seen = (picture, side, strips)
+        return strips
+
+    def _detector(self) -> Any:
+        return self._engine._load_det_model()  # noqa: SLF001 - the only way to use the detector alone
+
+    def _score(self, crops: list[Image.Image], turn: int) -> float:
+        from rapidocr.ch_ppocr_rec import TextRecInput
+
+        lines = [_array(crop.rotate(-turn, expand=True)) for crop in crops]
+        recognizer = self._engine._load_rec_model()  # noqa: SLF001 - the only way to use the recognizer alone
+        answer = recognizer(TextRecInput(img=lines))
+        weights = [len(text) for text in answer.txts]
+        total = sum(weights)
+        return (
+            sum(score * weight for score, weight in zip(answer.scores, weights, strict=True)) / total if total else 0.0
+        )
+
+
+class Tesseract:
+    """The ``tesseract`` program, as installed by the user."""
+
+    name = "tesseract"
+
+    def __init__(self, language: str) -> None:
+        self._program = shutil.which("tesseract")
+        if self._program is None:
+            raise EngineUnavailable(
+                "Tesseract was asked for but is not installed.",
+                hint="Install it (Debian: apt install tesseract-ocr tesseract-ocr-kor), or use ocr='rapidocr'.",
+            )
+        if not re.fullmatch(r"[A-Za-z0-9_+]{1,64}", language):
+            raise EngineUnavailable(
+                f"{language!r} is no Tesseract language.", hint="Use for example 'eng' or 'kor+eng'."
+            )
+        self._language = language
+
+    def turn(self, picture: Image.Image) -> QuarterTurn:
+        """What Tesseract's own orientation detection says; a page that it cannot judge stays as it is."""
+        answer = self._run(picture, "--psm", "0", "-l", "osd", check=False)
+        match = re.search(r"^Rotate: (\d+)", answer, re.MULTILINE)
+        return _quarter(int(match.group(1))) if match else 0
+
+    def read(self, picture: Image.Image) -> list[Piece]:
+        """Words of an upright picture, boxes in its pixels."""
+        table = csv.DictReader(
+            io.StringIO(self._run(picture, "--psm", "3", "-l", self._language, "tsv")),
+            delimiter="\t",
+            quoting=csv.QUOTE_NONE,
+        )
+        pieces, lines = [], dict[tuple[str, ...], int]()
+        for row in table:
+            text = (row["text"] or "").strip()
+            if row["level"] != "5" or not text:
+                continue
+            line = lines.setdefault((row["block_num"], row["par_num"], row["line_num"]), len(lines))
+            x, y, width, height = (float(row[key]) for key in ("left", "top", "width", "height"))
+            pieces.append(Piece(text, x, y, x + width, y + height, height, line, int(row["block_num"])))
+        return pieces
+
+    def _run(self, picture: Image.Image, *arguments: str, check: bool = True) -> str:
+        data = io.BytesIO()
+        picture.save(data, "PNG", compress_level=1)
+        command = [str(self._program), "stdin", "stdout", "--dpi", "150", *arguments]
+        done = subprocess.run(command, input=data.getvalue(), capture_output=True, check=False)  # noqa: S603 - no shell
+        if check and done.returncode:
+            lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+            raise EngineUnavailable(
+                f"Tesseract failed ({lines[0][:200]}).", hint=f"Check that language {self._language!r} is installed."
+            )
+        return done.stdout.decode(errors="replace")
+
+
+def _pieces(text: str, strip: _Strip, found: Any, line: int) -> list[Piece]:
+    """The words of one line, with their own boxes where RapidOCR gives one for each, else a share of the line."""
+    words = text.split()
+    height = strip.y1 - strip.y0
+    boxes = [_strip(quad) for _, _, quad in found] if len(found) == len(words) else _shares(words, text, strip)
+    return [
+        Piece(
+            word, box.x0, strip.y0 if height < 3 * (box.y1 - box.y0) else box.y0, box.x1, strip.y1, height, line, line
+        )
+        for word, box in zip(words, boxes, strict=True)
+    ]
+
+
+def _shares(words: list[str], text: str, strip: _Strip) -> list[_Strip]:
+    boxes, at, step = [], 0, (strip.x1 - strip.x0) / max(1, len(text))
+    for word in words:
+        start = text.index(word, at)
+        at = start + len(word)
+        boxes.append(_Strip(strip.x0 + start * step, strip.y0, strip.x0 + at * step, strip.y1))
+    return boxes
+
+
+def _strip(quad: Any) -> _Strip:
+    xs, ys = [float(point[0]) for point in quad], [float(point[1]) for point in quad]
+    return _Strip(min(xs), min(ys), max(xs), max(ys))
+
+
+def _array(picture: Image.Image) -> np.ndarray[Any, Any]:
+    """Pixels as the models were trained on them: blue, green, red."""
+    import numpy as np
+
+    return np.ascontiguousarray(np.asarray(picture.convert("RGB"))[:, :, ::-1])
+
+
+def _quarter(degrees: int) -> QuarterTurn:
+    turns: dict[int, QuarterTurn] = {90: 90, 180: 180, 270: 270}
+    return turns.get(degrees, 0)

@@ -1,0 +1,329 @@
+"""Open files as pages, inside the worker process: MuPDF for documents, Pillow for pictures.
+
+Both kinds of page answer the same questions (size as displayed, picture, blank or not), so that nothing after this
+module asks what kind of file it was. MuPDF is not thread-safe and may hang or crash on hostile files; this module is
+therefore only ever run by :mod:`deepseek_ocr_rag.worker`, never in the user's process.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pymupdf
+from PIL import Image, ImageOps, ImageStat
+
+from .errors import CorruptSource, EncryptedSource, PageFailed, SourceTooLarge
+from .geometry import Box, QuarterTurn
+from .recognition import DocumentFacts, OutlineEntry
+
+MAX_PIXELS = 178_956_970
+"""Pillow's own bound against decompression bombs, kept as a hard limit."""
+
+MAX_SIDE = 8192
+"""No page is rendered with more pixels than this along a side."""
+
+MIN_SIDE = 8
+"""Pictures smaller than this along a side hold no text."""
+
+
+_MUPDF_ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError)
+
+
+class OpenPage(Protocol):
+    """A page as displayed. Sizes are points for documents, pixels for pictures."""
+
+    number: int
+    width: float
+    height: float
+    label: str
+    rotation: QuarterTurn
+
+    @property
+    def mupdf(self) -> Any:
+        """The MuPDF page, rotation not applied, or None for a picture."""
+
+    def picture(self, *, long_side: int) -> Image.Image:
+        """Draw the page as displayed, RGB or grey, its longer side ``long_side`` pixels at most for pictures."""
+
+
+class OpenFile(Protocol):
+    """A file with pages."""
+
+    facts: DocumentFacts
+
+    def page(self, number: int) -> OpenPage:
+        """Open page ``number``, counted from 1."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+def open_file(path: Path, *, media_type: str, name: str, password: str = "") -> OpenFile:
+    """Open a document or picture.
+
+    Raises:
+        EncryptedSource: If it needs a password, or another one.
+        CorruptSource: If it cannot be opened or has no pages.
+    """
+    if media_type.startswith("image/") and media_type != "image/svg+xml":
+        return PictureFile(path, name=name)
+    return MuPdfFile(path, media_type=media_type, name=name, password=password)
+
+
+class MuPdfFile:
+    """A PDF, or anything else that MuPDF lays out, turned into a PDF when opened."""
+
+    def __init__(self, path: Path, *, media_type: str, name: str, password: str) -> None:
+        self._name = name
+        try:
+            document = pymupdf.open(path, filetype=_FILETYPES.get(media_type, "pdf"))
+            if document.needs_pass and not document.authenticate(password):
+                raise EncryptedSource(
+                    "wrong password." if password else "the file is encrypted.",
+                    source=name,
+                    hint="Pass its password, for example password='...'.",
+                )
+            self.facts = _facts(document)
+            if self.facts.page_count == 0:
+                raise CorruptSource("no pages.", source=name, hint="Open it in a viewer and save it anew.")
+            self._rotations: dict[int, int] = {}  # as written in the file: reading a page sets its own to 0
+            self._document = document if document.is_pdf else pymupdf.open("pdf", document.convert_to_pdf())
+        except _MUPDF_ERRORS as error:
+            raise CorruptSource(
+                f"cannot be opened ({_first_line(error)}).",
+                source=name,
+                hint="Check that it is a whole, undamaged document.",
+            ) from error
+
+    def page(self, number: int) -> MuPdfPage:
+        """Open page ``number``, counted from 1."""
+        try:
+            rotation = self._rotations.setdefault(number, self._document[number - 1].rotation)
+            return MuPdfPage(self._document, number, rotation=rotation)
+        except _MUPDF_ERRORS as error:
+            raise PageFailed(
+                f"cannot be opened ({_first_line(error)}).",
+                source=self._name,
+                page_number=number,
+                hint="The page is damaged; repair the file (for example with qpdf) and read it again.",
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._document.close()
+
+
+class MuPdfPage:
+    """A PDF page, read with rotation 0 and turned by us.
+
+    MuPDF's own ``remove_rotation`` disagrees with its pictures where the page has a CropBox (2.0, measured).
+    """
+
+    def __init__(self, document: Any, number: int, *, rotation: int) -> None:
+        self.document = document
+        self.number = number
+        page = document[number - 1]
+        turns: dict[int, QuarterTurn] = {90: 90, 180: 180, 270: 270}
+        self.rotation: QuarterTurn = turns.get(rotation, 0)
+        self.label: str = page.get_label() or ""
+        page.set_rotation(0)
+        sides = page.rect.width, page.rect.height
+        self.width, self.height = sides[::-1] if self.rotation % 180 else sides
+        self._page = page
+
+    @property
+    def mupdf(self) -> Any:
+        """The MuPDF page, rotation not applied."""
+        return self._page
+
+    def picture(self, *, long_side: int) -> Image.Image:
+        """Draw the page as displayed, RGB, its longer side ``long_side`` pixels."""
+        zoom = min(long_side, MAX_SIDE) / max(self.width, self.height, 1e-6)
+        matrix = pymupdf.Matrix(zoom, zoom).prerotate(self.rotation)
+        pixels = self._page.get_pixmap(matrix=matrix, alpha=False, colorspace=pymupdf.csRGB)
+        return Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
+
+    def turned_upright(self, turn: QuarterTurn) -> Any:
+        """A MuPDF page whose frame is the displayed page turned clockwise by ``turn``.
+
+        Text and drawings stay text and drawings. Without any turn it is the page itself.
+        """
+        degrees = (self.rotation + turn) % 360
+        if degrees == 0:
+            return self._page
+        if self._page.first_annot or self._page.first_widget:
+            self.document.bake()  # notes and form fields are visible, but a copied page would leave them behind
+            self._page = self.document[self.number - 1]
+        rect = self._page.rect
+        width, height = (rect.height, rect.width) if degrees % 180 else (rect.width, rect.height)
+        copy = pymupdf.open().new_page(width=width, height=height)
+        copy.show_pdf_page(copy.rect, self.document, self.number - 1, rotate=-degrees)
+        return copy
+
+
+class PictureFile:
+    """A picture; a TIFF has a page for each frame, other animated formats show their first frame."""
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        self._name = name
+        _register_heif()
+        Image.MAX_IMAGE_PIXELS = None  # our own check below names the file and is an error, not a warning
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # malformed EXIF and the like; the picture itself is checked
+                self._image = Image.open(path)
+                self._check_size()
+                frames = int(getattr(self._image, "n_frames", 1))
+                self._image.load()
+        except (OSError, ValueError, SyntaxError, TypeError, EOFError, MemoryError) as error:
+            raise CorruptSource(
+                f"not a readable picture ({_first_line(error)}).",
+                source=name,
+                hint="Check that the file is whole, or convert it to PNG.",
+            ) from error
+        is_tiff = self._image.format == "TIFF"
+        notes = (
+            () if frames == 1 or is_tiff else (f"{self._image.format} with {frames} frames: only the first is read.",)
+        )
+        self.facts = DocumentFacts(page_count=frames if is_tiff else 1, warnings=notes)
+
+    def page(self, number: int) -> PicturePage:
+        """Open frame ``number``, counted from 1, upright by its EXIF or TIFF orientation."""
+        try:
+            self._image.seek(number - 1)
+            self._check_size()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                upright = _flatten(ImageOps.exif_transpose(self._image))
+        except (OSError, ValueError, SyntaxError, TypeError, EOFError, MemoryError) as error:
+            raise PageFailed(
+                f"frame cannot be read ({_first_line(error)}).",
+                source=self._name,
+                page_number=number,
+                hint="Check that the file is whole, or convert it to PNG.",
+            ) from error
+        return PicturePage(upright, number)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._image.close()
+
+    def _check_size(self) -> None:
+        width, height = self._image.size
+        if width * height > MAX_PIXELS:
+            raise SourceTooLarge(
+                f"{width} x {height} pixels are more than {MAX_PIXELS}.",
+                source=self._name,
+                hint="Scale the picture down.",
+            )
+
+
+class PicturePage:
+    """A picture as displayed."""
+
+    label = ""
+    rotation: QuarterTurn = 0
+    mupdf = None
+
+    def __init__(self, image: Image.Image, number: int) -> None:
+        self.number = number
+        self._image = image
+        self.width, self.height = (float(side) for side in image.size)
+
+    def picture(self, *, long_side: int) -> Image.Image:
+        """The picture, scaled down to ``long_side`` pixels where it is larger."""
+        scale = min(1.0, long_side / max(self._image.size))
+        if scale == 1.0:
+            return self._image
+        width, height = (max(1, round(side * scale)) for side in self._image.size)
+        return self._image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def is_blank(page: OpenPage) -> bool:
+    """Whether the displayed page has no ink: one shade all over, up to the noise of a scan."""
+    # 50 dpi of an A4 page: averages a scanner's noise away and still shows a lone page number.
+    grey = page.picture(long_side=585).convert("L")
+    middle = ImageStat.Stat(grey).median[0]
+    histogram = grey.histogram()
+    return sum(count for shade, count in enumerate(histogram) if abs(shade - middle) > 32) <= 2
+
+
+def displayed_words(page: OpenPage) -> Iterator[tuple[str, Box]]:
+    """Words of the page's text layer, visible or not, with their boxes on the page as displayed."""
+    if page.mupdf is None:
+        return
+    rect = page.mupdf.rect
+    for x0, y0, x1, y1, text, *_ in page.mupdf.get_text("words"):
+        corners = (x0 - rect.x0, y0 - rect.y0, x1 - rect.x0, y1 - rect.y0)
+        if 0 <= (corners[0] + corners[2]) / 2 <= rect.width and 0 <= (corners[1] + corners[3]) / 2 <= rect.height:
+            yield text, Box.from_size(corners, width=rect.width, height=rect.height).turned(page.rotation)
+
+
+def encode(image: Image.Image, *, media_type: str, quality: int) -> bytes:
+    """Compress a picture; Pillow's JPEG writer is 14 times faster than MuPDF's own (field measurement)."""
+    out = io.BytesIO()
+    if media_type == "image/png":
+        image.save(out, "PNG", compress_level=1)
+    else:
+        image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+_FILETYPES = {
+    "application/pdf": "pdf",
+    "application/epub+zip": "epub",
+    "application/oxps": "xps",
+    "application/vnd.comicbook+zip": "cbz",
+    "image/svg+xml": "svg",
+    "application/x-fictionbook+xml": "fb2",
+    "application/x-mobipocket-ebook": "mobi",
+}
+
+
+def _facts(document: Any) -> DocumentFacts:
+    entries = []
+    for level, title, page_number, *_ in document.get_toc(simple=True):
+        if page_number > 0:
+            entries.append(OutlineEntry(level=level, title=title, page_number=page_number))
+    return DocumentFacts(
+        page_count=document.page_count,
+        title=(document.metadata or {}).get("title") or "",
+        is_repaired=bool(document.is_repaired),
+        outline=tuple(entries),
+    )
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """Bring any mode to grey or RGB, transparency over white, 16 bits to 8."""
+    if image.mode in ("L", "RGB"):
+        return image.copy()
+    if image.mode.startswith("I") or image.mode == "F":
+        low, high = image.getextrema()
+        assert isinstance(low, int | float)  # noqa: S101 - one band has a pair of numbers; tells the type checker
+        assert isinstance(high, int | float)  # noqa: S101
+        scale = 255 / (high - low) if high > low else 1.0
+        return image.convert("F").point(lambda value: (value - low) * scale).convert("L")
+    if image.mode == "1":
+        return image.convert("L")
+    if "A" in image.getbands() or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(paper, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _register_heif() -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return  # source.py has already said what to install where the file is HEIC
+    register_heif_opener()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,301 @@
+"""From what the user passed to documents: the one module that joins the stations and knows tasks and time.
+
+One asynchronous core. Pages of all files go through one ordered window, so that several short files keep the workers
+as busy as one long file; a page that fails is a page with a status, a file that fails does not stop the others. The
+synchronous surface runs the same generator on an event loop in another thread, so that it also works in a notebook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from .align import align_blocks, page_trust
+from .assemble import DocumentInfo, assemble
+from .blocks import build_blocks
+from .document import Document, Page
+from .engines import Engine
+from .engines.local import LocalEngine
+from .errors import DeepSeekOCRError
+from .flow import in_order, iterate
+from .listing import expand, is_collection
+from .prompts import Task
+from .recognition import DocumentFacts, PageImage, Recognition
+from .render import WorkerPool
+from .source import Input, Source, SourceOptions, parse_pages, resolve
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+logger = logging.getLogger("deepseek_ocr_rag")
+
+OnError = Literal["raise", "skip"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One page is done; handed to the ``progress`` callback in page order."""
+
+    source: str
+    page_number: int
+    total_pages: int
+    """Pages of this file that are to be read."""
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A file that could not be read at all."""
+
+    source: str
+    error: DeepSeekOCRError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """How to read.
+
+    Args:
+        engine: ``auto`` (a server if one is set, else ``local``), ``local``, or any object with the four members of
+            :class:`deepseek_ocr_rag.engines.Engine`.
+        base_url: An OpenAI-style server of DeepSeek-OCR; also from ``DEEPSEEK_OCR_BASE_URL``.
+        model: The model's name there; also from ``DEEPSEEK_OCR_MODEL``.
+        api_key: Its key; also from ``DEEPSEEK_OCR_API_KEY``. Never shown.
+        task: Which of the model's prompts to use.
+        pages: ``"1-3,7"``, a number or numbers, counted from 1; None is all.
+        password: For encrypted PDFs. Never shown.
+        allow_urls: Whether http and https inputs are fetched.
+        fs: An fsspec file system that paths are read from.
+        workers: Worker processes for opening, rendering and offline reading; 0 is one for each core, four at most.
+        page_seconds: Time limit of one page in a worker.
+        on_error: ``raise`` stops at the first file that cannot be read, ``skip`` goes on and logs it. None raises for
+            a single file and skips in folders, globs and lists.
+        on_failure: Called with each file that was skipped.
+        progress: Called after each page.
+    """
+
+    engine: Engine | Literal["auto", "local"] = "auto"
+    base_url: str = ""
+    model: str = ""
+    api_key: str = field(default="", repr=False)
+    task: Task = "markdown"
+    pages: str | int | tuple[int, ...] | None = None
+    password: str = field(default="", repr=False)
+    allow_urls: bool = False
+    fs: AbstractFileSystem | None = None
+    workers: int = 0
+    page_seconds: float = 120.0
+    on_error: OnError | None = None
+    on_failure: Callable[[Failure], None] | None = field(default=None, repr=False)
+    progress: Callable[[Progress], None] | None = field(default=None, repr=False)
+
+
+DEFAULTS = ReadOptions()
+
+
+def read(inputs: Input | Iterable[Input], options: ReadOptions = DEFAULTS) -> Generator[Document]:
+    """Read files one after the other; see :func:`aread`. Closing the generator stops all work."""
+    return iterate(lambda: aread(inputs, options))
+
+
+async def aread(inputs: Input | Iterable[Input], options: ReadOptions = DEFAULTS) -> AsyncGenerator[Document]:
+    """Read files into documents, each as soon as its last page is done.
+
+    Args:
+        inputs: A path, URL, bytes, binary file, folder, glob, or an iterable of those.
+        options: How to read.
+
+    Raises:
+        SourceError: If a file cannot be read and ``on_error`` says to raise.
+    """
+    on_error = options.on_error or ("skip" if is_collection(inputs, fs=options.fs) else "raise")
+    async with aclosing(results(inputs, options)) as outcomes:
+        async for outcome in outcomes:
+            if isinstance(outcome, Document):
+                yield outcome
+            elif on_error == "raise":
+                raise outcome.error
+            else:
+                logger.warning("skipped: %s", outcome.error)
+                if options.on_failure is not None:
+                    options.on_failure(outcome)
+
+
+async def results(
+    inputs: Input | Iterable[Input], options: ReadOptions = DEFAULTS
+) -> AsyncGenerator[Document | Failure]:
+    """Like :func:`aread`, but a file that cannot be read comes out as a :class:`Failure`, in its place."""
+    workers = options.workers or min(4, os.cpu_count() or 1)
+    engine = make_engine(options)
+    with tempfile.TemporaryDirectory(prefix="deepseek-ocr-rag-") as folder:
+        async with WorkerPool(size=workers, page_seconds=options.page_seconds) as pool:
+            station = _Station(pool, engine, options, Path(folder))
+            # An engine may say how many pages it takes at once; the workers get as many again to prepare.
+            window = 2 * workers + int(getattr(engine, "max_in_flight", 0))
+            collected: list[Page] = []
+            try:
+                async with aclosing(in_order(station.jobs(inputs), station.read, window=window)) as done:
+                    async for job, page in done:
+                        if isinstance(job, Failure) or page is None:
+                            assert isinstance(job, Failure)  # noqa: S101 - a page is missing only where a file failed
+                            yield job
+                            continue
+                        collected.append(page)
+                        _report(options, job, page)
+                        if job.is_last:
+                            yield assemble(collected, info=_info(job))
+                            collected = []
+            finally:
+                await engine.aclose()
+
+
+def make_engine(options: ReadOptions) -> Engine:
+    """The engine that ``options`` name: an object as it is, a server where one is set, else the embedded one."""
+    if not isinstance(options.engine, str):
+        return options.engine
+    base_url = options.base_url or os.environ.get("DEEPSEEK_OCR_BASE_URL", "")
+    if options.engine == "auto" and base_url:
+        from .engines.chat import ChatEngine
+
+        model = options.model or os.environ.get("DEEPSEEK_OCR_MODEL", "") or "deepseek-ocr"
+        return ChatEngine(base_url, model=model, api_key=options.api_key or None)
+    if options.engine in ("auto", "local"):
+        return LocalEngine()
+    raise ValueError(f"engine={options.engine!r}: pass 'auto', 'local' or an engine object")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One page to read."""
+
+    source: Source
+    facts: DocumentFacts
+    page_number: int
+    wanted: int
+    is_last: bool
+
+
+class _Station:
+    """What reading a page needs."""
+
+    def __init__(self, pool: WorkerPool, engine: Engine, options: ReadOptions, workspace: Path) -> None:
+        self._pool = pool
+        self._engine = engine
+        self._options = options
+        self._workspace = workspace
+
+    async def jobs(self, inputs: Input | Iterable[Input]) -> AsyncGenerator[_Job | Failure]:
+        """The pages of all files in order, opening each file when its turn comes."""
+        items = expand(inputs, fs=self._options.fs)
+        while True:
+            item = None
+            try:
+                item = await asyncio.to_thread(next, items, None)
+                if item is None:
+                    return
+                opened = await self._open(item)
+            except DeepSeekOCRError as error:
+                yield Failure(source=error.source or str(item), error=error)
+                if item is None:
+                    return  # the listing itself failed
+                continue
+            for job in opened:
+                yield job
+
+    async def _open(self, item: Input) -> list[_Job]:
+        wishes = SourceOptions(allow_urls=self._options.allow_urls, fs=self._options.fs)
+        source = await asyncio.to_thread(resolve, item, workspace=self._workspace, options=wishes)
+        facts = await self._pool.open(source, password=self._options.password)
+        for warning in facts.warnings:
+            logger.warning("%s: %s", source.name, warning)
+        numbers = parse_pages(self._options.pages, total=facts.page_count, source=source.name)
+        return [
+            _Job(source=source, facts=facts, page_number=n, wanted=len(numbers), is_last=n == numbers[-1])
+            for n in numbers
+        ]
+
+    async def read(self, job: _Job | Failure) -> Page | None:
+        """Read one page; whatever goes wrong with it becomes its status."""
+        if isinstance(job, Failure):
+            return None
+        image = PageImage(page_number=job.page_number, page_width=0, page_height=0, source=job.source.name)
+        try:
+            image = await self._pool.visit(
+                job.source, job.page_number, self._engine.request, password=self._options.password
+            )
+            if image.is_blank:
+                recognition = _blank(image, job.facts)
+            else:
+                recognition = await self._engine.recognize(image, task=self._options.task)
+            return _page(image, recognition, task=self._options.task)
+        except DeepSeekOCRError as error:
+            logger.warning("%s", error)
+            return _failed(image, self._engine.name, error)
+
+
+def _blank(image: PageImage, facts: DocumentFacts) -> Recognition:
+    """A page without ink costs nothing; in a file that had to be repaired it may be one that lost its content."""
+    notes = ("The page is blank, in a file that was damaged and repaired: its content may be lost.",)
+    return Recognition(
+        page_number=image.page_number,
+        engine=image.engine or "none",
+        regions=(),
+        status="empty",
+        warnings=notes if facts.is_repaired else (),
+    )
+
+
+def _page(image: PageImage, recognition: Recognition, *, task: Task) -> Page:
+    blocks, warnings = build_blocks(recognition, task=task)
+    blocks = align_blocks(blocks, words=image.words)
+    return Page(
+        number=image.page_number,
+        label=image.label or str(image.page_number),
+        width=image.page_width,
+        height=image.page_height,
+        status=recognition.status,
+        engine=recognition.engine,
+        trust=page_trust(blocks, image.words),
+        blocks=blocks,
+        warnings=(*recognition.warnings, *warnings),
+        usage=recognition.usage,
+    )
+
+
+def _failed(image: PageImage, engine: str, error: DeepSeekOCRError) -> Page:
+    return Page(
+        number=image.page_number,
+        label=image.label or str(image.page_number),
+        width=image.page_width,
+        height=image.page_height,
+        status="failed",
+        engine=image.engine or engine,
+        warnings=(str(error),),
+    )
+
+
+def _info(job: _Job) -> DocumentInfo:
+    metadata = {"media_type": job.source.media_type}
+    if job.facts.title:
+        metadata["title"] = job.facts.title
+    return DocumentInfo(
+        id=f"sha256:{job.source.sha256}",
+        source=job.source.name,
+        file_name=job.source.file_name,
+        total_pages=job.facts.page_count,
+        metadata=metadata,
+    )
+
+
+def _report(options: ReadOptions, job: _Job, page: Page) -> None:
+    if options.progress is not None:
+        options.progress(
+            Progress(source=job.source.name, page_number=page.number, total_pages=job.wanted, status=page.status)
+        )

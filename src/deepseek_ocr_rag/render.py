@@ -1,0 +1,214 @@
+"""Pages out of files, by worker processes that can be killed.
+
+A pool keeps a few workers (:mod:`deepseek_ocr_rag.worker`), each with one document open, and gives a page to the
+worker that has its document open where one is idle. A page over its time, or one that takes its worker down, is an
+error of that page; the worker is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import anyio
+from anyio.abc import Process
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from . import errors
+from .document import from_dict, to_dict
+from .errors import DeepSeekOCRError, PageFailed
+from .recognition import DocumentFacts, PageImage, PageRequest
+from .source import Source
+from .worker import FRAME, MAX_HEADER, MAX_PAYLOAD, Message, pack
+
+START_SECONDS = 60.0
+
+
+class WorkerPool:
+    """Up to ``size`` workers; use as an asynchronous context manager.
+
+    Args:
+        size: How many worker processes at most. They start when first needed.
+        page_seconds: Time limit of one page, opening included.
+    """
+
+    def __init__(self, *, size: int, page_seconds: float) -> None:
+        self._size = size
+        self._page_seconds = page_seconds
+        self._idle: list[_Worker] = []
+        self._places = anyio.Semaphore(size)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        async with AsyncExitStack() as stack:
+            for worker in self._idle:
+                stack.push_async_callback(worker.stop)
+            self._idle.clear()
+
+    async def open(self, source: Source, *, password: str = "") -> DocumentFacts:
+        """Open a file and say what is in it.
+
+        Raises:
+            SourceError: If it cannot be opened.
+        """
+        header, _ = await self._ask(source, {"do": "open", **_address(source, password)})
+        return from_dict(DocumentFacts, _mapping(header["facts"]))
+
+    async def visit(self, source: Source, page_number: int, request: PageRequest, *, password: str = "") -> PageImage:
+        """Bring back of one page what ``request`` asks for.
+
+        Raises:
+            SourceError: If the page cannot be opened, rendered or read in its time.
+            EngineUnavailable: If the page needs an OCR engine that is not installed.
+        """
+        message = {
+            "do": "page",
+            "page_number": page_number,
+            "request": to_dict(request),
+            **_address(source, password),
+        }
+        header, data = await self._ask(source, message)
+        page = _mapping(header["page"])
+        page["data"] = data
+        return from_dict(PageImage, page)
+
+    async def _ask(self, source: Source, message: Message) -> tuple[Message, bytes]:
+        async with self._places:
+            worker = self._take(source.path)
+            try:
+                reply, data = await self._call(worker, message)
+            except BaseException:
+                await worker.stop()  # its pipe holds half an answer: never use it again
+                raise
+            self._idle.append(worker)
+        if "error" in reply:
+            raise _rebuilt(reply)
+        return reply, data
+
+    def _take(self, path: Path) -> _Worker:
+        for worker in self._idle:
+            if worker.path == path:
+                self._idle.remove(worker)
+                return worker
+        worker = self._idle.pop(0) if self._idle else _Worker()
+        worker.path = path
+        return worker
+
+    async def _call(self, worker: _Worker, message: Message) -> tuple[Message, bytes]:
+        number = message.get("page_number")
+        place: dict[str, Any] = {"source": str(message["name"]), "page_number": number}
+        try:
+            with anyio.fail_after(self._page_seconds + (0 if worker.is_started else START_SECONDS)):
+                return await worker.call(message)
+        except TimeoutError as error:
+            raise PageFailed(
+                f"took longer than {self._page_seconds:.0f} s and was given up.",
+                hint="Raise page_seconds=..., or leave the page out with pages=...",
+                **place,
+            ) from error
+        except (anyio.IncompleteRead, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
+            raise PageFailed(
+                f"made the worker process die{worker.last_words()}.",
+                hint="The page may be damaged; the other pages are not affected.",
+                **place,
+            ) from error
+
+
+class _Worker:
+    """One child process and its two pipes."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self._process: Process | None = None
+        self._log: IO[bytes] | None = None
+        self._reader: BufferedByteReceiveStream | None = None
+
+    @property
+    def is_started(self) -> bool:
+        return self._process is not None
+
+    async def call(self, message: Message) -> tuple[Message, bytes]:
+        if self._process is None:
+            await self._start()
+        process, reader = self._process, self._reader
+        if process is None or process.stdin is None or reader is None:
+            raise anyio.ClosedResourceError
+        await process.stdin.send(pack(message))
+        header_size, payload_size = FRAME.unpack(await reader.receive_exactly(FRAME.size))
+        if header_size > MAX_HEADER or payload_size > MAX_PAYLOAD:
+            raise anyio.BrokenResourceError
+        header = json.loads(await reader.receive_exactly(header_size))
+        payload = await reader.receive_exactly(payload_size) if payload_size else b""
+        return _mapping(header), payload
+
+    async def stop(self) -> None:
+        """Kill the process and wait until it is gone, also when the caller is being cancelled."""
+        process, self._process = self._process, None
+        if process is not None:
+            with anyio.CancelScope(shield=True):
+                if process.returncode is None:
+                    process.kill()
+                await process.aclose()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def last_words(self) -> str:
+        """The end of what the process wrote to its standard error, for the message about its death."""
+        if self._log is None:
+            return ""
+        self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, self._log.tell() - 500))
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return f" ({lines[-1]})" if lines else ""
+
+    async def _start(self) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
+        package = str(Path(__file__).parent.parent)
+        paths = [package, *(os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+        # -P keeps the user's folder out of the module path: a file of theirs named json.py must not break us.
+        self._process = await anyio.open_process(
+            [sys.executable, "-P", "-m", "deepseek_ocr_rag.worker"], env=environment, stderr=self._log
+        )
+        if self._process.stdout is not None:
+            self._reader = BufferedByteReceiveStream(self._process.stdout)
+
+
+def _address(source: Source, password: str) -> Message:
+    return {
+        "path": str(source.path),
+        "media_type": source.media_type,
+        "name": source.name,
+        "password": password,
+    }
+
+
+def _rebuilt(reply: Mapping[str, object]) -> DeepSeekOCRError:
+    """The worker's error as one of ours; a name that is none of ours is a plain page error."""
+    kind = getattr(errors, str(reply["error"]), PageFailed)
+    known = isinstance(kind, type) and issubclass(kind, DeepSeekOCRError)
+    number = reply["page_number"]
+    return (kind if known else PageFailed)(
+        str(reply["message"]),
+        source=str(reply["source"]),
+        page_number=number if isinstance(number, int) else None,
+        hint=str(reply["hint"]),
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is not a mapping")
+    return value

