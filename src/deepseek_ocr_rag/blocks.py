@@ -55,6 +55,8 @@ _MARKER = re.compile(
     rf"[ \t]*(?:[-*+][ \t]|[{BULLETS}]|\(?\d{{1,3}}[.)][ \t]|\d{{1,3}}[．、]|\([A-Za-z]\)[ \t]|\([ivx]{{1,4}}\)[ \t])"
 )
 _INTERRUPTING = re.compile(rf"[ \t]*(?:[-*+][ \t]|[{BULLETS}]|\(?1[.)][ \t])")
+_FENCE = re.compile(r"[ \t]*`{3,}[ \t]*(?:[A-Za-z+#-]{0,16}[ \t]*)?")
+_FENCE_END = re.compile(r"[ \t]*`{3,}[ \t]*")
 _THEMATIC_BREAK = re.compile(r"[ \t]*([-*_])(?:[ \t]*\1){2,}[ \t]*")
 _FRAMED = re.compile(r"[ \t]*\|[^|]*\|.*\|[ \t]*")
 _TABLE_TAG = re.compile(r"<(/?)table\b[^<>]*(?:>|\Z)", re.IGNORECASE)
@@ -86,7 +88,7 @@ def build_blocks(recognition: Recognition, *, task: Task = "markdown") -> tuple[
     drafts = [draft for region, place in _married(regions) for draft in _drafts(region, place)]
     if any(draft.kind is BlockKind.TABLE and draft.text and draft.table is None for draft in drafts):
         warnings.append(_FUSED)
-    bare = sum(not draft.text and draft.kind is not BlockKind.FIGURE for draft in drafts)
+    bare = sum(bool(draft.boxes) and not draft.text and draft.kind is not BlockKind.FIGURE for draft in drafts)
     if bare:
         warnings.append(f"{bare} regions of the page have a place but no text")
     kept = [draft for draft in drafts if draft.text or draft.kind in (BlockKind.FIGURE, BlockKind.TABLE)]
@@ -232,7 +234,7 @@ def _marked_up(region: Region, kind: BlockKind, text: str) -> Iterator[Block]:
     if table is not None:
         text = table_markdown(table)
     elif kind is BlockKind.CODE:
-        text = "\n".join(line for line in text.split("\n") if not line.startswith("```"))
+        text = "\n".join(line for line in text.split("\n") if not _FENCE.fullmatch(line))
     else:
         text = unescape(text[hashes.end() if hashes else 0 :])
     yield replace(_draft(region, kind, text), level=_level(kind, region, hashes), table=table)
@@ -281,14 +283,15 @@ class _Splitter:
         return bool((_INTERRUPTING if in_paragraph else _MARKER).match(line))
 
     def take_code(self, line: str) -> Block | None:
-        if not line.lstrip().startswith("```") or line.count("```") > 1:
+        """A fence to the next one or the end. One word after it is the language, anything longer is kept."""
+        if not line.lstrip().startswith("```") or "`" in line.strip().lstrip("`"):
             return None
-        end = self.at + 1
-        while end < len(self.lines) and not self.lines[end].lstrip().startswith("```"):
+        first = [] if _FENCE.fullmatch(line) else [line.strip().lstrip("`")]
+        start = end = self.at + 1
+        while end < len(self.lines) and not _FENCE_END.fullmatch(self.lines[end]):
             end += 1
-        text = "\n".join(self.lines[self.at + 1 : end])
         self.at = end + 1
-        return _draft(self.region, BlockKind.CODE, text.strip("\n"))
+        return _draft(self.region, BlockKind.CODE, "\n".join([*first, *self.lines[start:end]]).strip("\n"))
 
     def take_heading(self, line: str) -> Block | None:
         hashes = _HASHES.match(line)

@@ -23,7 +23,7 @@ from .split import Group, Keep, Part, Splitter
 from .tokens import TokenCounter, Tokenizer, token_counter
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "deepseek-ocr-rag")
-"""Ids of chunks, pages and documents are uuid5 in this namespace: vector stores want UUIDs, re-ingestion the same ones."""
+"""Ids of chunks, pages and documents are uuid5 in here: vector stores want UUIDs, and re-ingestion the same ones."""
 
 SMALLEST_BUDGET = 16
 PATH_LENGTH = 256
@@ -252,9 +252,10 @@ def _chunk(draft: _Draft, parts: Sequence[Part], tokens: int) -> Chunk:
     text, placed = write(parts)
     shown = _merged(placed, text)
     anchors = tuple(anchor for _, anchor in shown)
+    places = tuple((at.block_id, at.start, at.end, at.chunk_start, at.repeated) for at in anchors)
     regions = (locate(block, anchor.start, anchor.end, at=anchor.chunk_start) for block, anchor in shown)
     return Chunk(
-        id=content_id(draft.document_id, draft.unit, anchors, text),
+        id=content_id(draft.document_id, draft.unit, places, text),
         document_id=draft.document_id,
         index=draft.index,
         text=text,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .chunk import Chunk, ChunkRegion
+from .chunk import locate as place_block
 from .document import Document, to_dict
 from .geometry import Box
 from .metadata import parse_regions
@@ -106,14 +107,13 @@ class Passage:
     @classmethod
     def from_document(cls, document: Document) -> Passage:
         """A passage over the whole document: its blocks in reading order, running heads and feet after all others."""
-        texts, regions, position = [], [], 0
+        texts: list[str] = []
+        regions: list[ChunkRegion] = []
+        position = 0
         for block in sorted(document.blocks(), key=lambda block: block.kind.is_furniture):
             if not block.text:
                 continue
-            places = [(line.start, line.end, line.box) for line in block.lines]
-            for start, end, box in places or [(0, len(block.text), box) for box in block.boxes]:
-                place = ChunkRegion(page_number=block.page_number, box=box, start=position + start, end=position + end)
-                regions.append(place)
+            regions.extend(place_block(block, 0, len(block.text), at=position))
             texts.append(block.text)
             position += len(block.text) + len(_BLOCK_BREAK)
         return cls(

@@ -98,11 +98,9 @@ def crop(
     number = page_number or _first_page(citation, source_path)
     area = bounding_box(_boxes(citation, number))
     if area is None:
+        hint = "Use highlight_page to show the whole page."
         raise CitationError(
-            "the citation has no lines to cut out.",
-            source=str(source_path),
-            page_number=number,
-            hint="Use highlight_page to show the whole page.",
+            "the citation has no lines to cut out.", source=str(source_path), page_number=number, hint=hint
         )
     with _opened(source_path, [citation], password=password) as file:
         picture = _drawn(_page(file, number, source_path), citation, dpi=dpi)
@@ -126,11 +124,14 @@ def annotate_pdf(source_path: Path, citations: Iterable[Citation], output: Path,
         SourceError: If the file cannot be opened or does not have a cited page.
     """
     source_path, output, wanted = Path(source_path), Path(output), list(citations)
-    if output.resolve() == source_path.resolve() or (output.exists() and output.samefile(source_path)):
-        raise CitationError(
-            "would be overwritten by its annotated copy.", source=str(source_path), hint="Pass another output path."
-        )
-    with _resolved(source_path, wanted) as found, _mupdf() as pymupdf, _as_pdf(found, pymupdf, password) as document:
+    if output.exists() and source_path.exists() and output.samefile(source_path):
+        said = "would be overwritten by its annotated copy."
+        raise CitationError(said, source=str(source_path), hint="Pass another output path.")
+    with (
+        _resolved(source_path, wanted) as found,
+        _mupdf(found.name) as pymupdf,
+        _as_pdf(found, pymupdf, password) as document,
+    ):
         for citation in wanted:
             for region in citation.regions:
                 if not 1 <= region.page_number <= document.page_count:
@@ -151,31 +152,36 @@ def _resolved(source_path: Path, citations: Sequence[Citation]) -> Iterator[Sour
 
 
 @contextmanager
-def _mupdf() -> Iterator[Any]:
-    """PyMuPDF for one thread, its messages on stderr and Pillow's pixel limit as we found them afterwards."""
+def _mupdf(name: str) -> Iterator[Any]:
+    """PyMuPDF for one thread and silent; the settings are put back, and its errors become ours."""
     import pymupdf
     from PIL import Image
 
     tools = pymupdf.TOOLS
     with _MUPDF_LOCK:
-        before = tools.mupdf_display_errors(), tools.mupdf_display_warnings(), Image.MAX_IMAGE_PIXELS
+        errors, complaints = tools.mupdf_display_errors(), tools.mupdf_display_warnings()
+        verbose, most_pixels = pymupdf.g_exceptions_verbose, Image.MAX_IMAGE_PIXELS
         tools.mupdf_display_errors(False)
         tools.mupdf_display_warnings(False)
+        pymupdf.g_exceptions_verbose = 0  # else errors that PyMuPDF swallows are printed
         try:
             yield pymupdf
+        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+            said = str(error).strip().partition("\n")[0][:200]
+            hint = "Check that it is a whole, undamaged document; qpdf repairs many PDFs."
+            raise CorruptSource(f"cannot be shown ({said}).", source=name, hint=hint) from error
         finally:
-            tools.mupdf_display_errors(before[0])
-            tools.mupdf_display_warnings(before[1])
-            Image.MAX_IMAGE_PIXELS = before[2]
+            tools.mupdf_display_errors(errors)
+            tools.mupdf_display_warnings(complaints)
+            pymupdf.g_exceptions_verbose, Image.MAX_IMAGE_PIXELS = verbose, most_pixels
 
 
 @contextmanager
 def _opened(source_path: Path, citations: Sequence[Citation], *, password: str) -> Iterator[OpenFile]:
-    with _resolved(source_path, citations) as found, _mupdf():
+    with _resolved(source_path, citations) as found, _mupdf(found.name):
         from .paging import open_file
 
-        file = open_file(found.path, media_type=found.media_type, name=found.name, password=password)
-        with closing(file):
+        with closing(open_file(found.path, media_type=found.media_type, name=found.name, password=password)) as file:
             yield file
 
 
@@ -250,27 +256,19 @@ def _png(picture: Image.Image) -> bytes:
 @contextmanager
 def _as_pdf(found: Source, pymupdf: Any, password: str) -> Iterator[Any]:
     """The document as a PDF of MuPDF's that can be annotated."""
-    try:
-        if found.media_type.startswith("image/") and found.media_type != "image/svg+xml":
-            document = _pictures_as_pdf(found, pymupdf)
-        else:
-            document = pymupdf.open(found.path, filetype=SUFFIXES[found.media_type][1:])
-        if document.needs_pass and not document.authenticate(password):
-            raise EncryptedSource(
-                "wrong password." if password else "the file is encrypted.",
-                source=found.name,
-                hint="Pass its password.",
-            )
-        if not document.is_pdf:
-            document = pymupdf.open("pdf", document.convert_to_pdf())
-        with closing(document):
-            yield document
-    except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
-        raise CorruptSource(
-            f"cannot be annotated ({str(error).strip()[:200]}).",
-            source=found.name,
-            hint="Check that it is a whole, undamaged document.",
-        ) from error
+    if found.media_type.startswith("image/") and found.media_type != "image/svg+xml":
+        document = _pictures_as_pdf(found, pymupdf)
+    else:
+        document = pymupdf.open(found.path, filetype=SUFFIXES[found.media_type][1:])
+    if document.needs_pass and not document.authenticate(password):
+        said = "wrong password." if password else "the file is encrypted."
+        raise EncryptedSource(said, source=found.name, hint="Pass its password.")
+    if document.page_count == 0:
+        raise CorruptSource("no pages.", source=found.name, hint="Open it in a viewer and save it anew.")
+    if not document.is_pdf:
+        document = pymupdf.open("pdf", document.convert_to_pdf())
+    with closing(document):
+        yield document
 
 
 def _pictures_as_pdf(found: Source, pymupdf: Any) -> Any:
@@ -295,6 +293,8 @@ def _annotate(page: Any, citation: Citation, boxes: Sequence[Box], pymupdf: Any)
     width, height = (page.rect.height, page.rect.width) if turn % 180 else (page.rect.width, page.rect.height)
     quads = [pymupdf.Quad(*_corners(box, turn, width=width, height=height)) for box in boxes]
     annotation = page.add_highlight_annot(quads=quads)
+    if annotation is None:  # PyMuPDF swallows the reason
+        raise RuntimeError(f"page {page.number + 1} takes no annotations")
     annotation.set_colors(stroke=[value / 255 for value in _STRONG])
     note = "".join(letter for letter in citation.quote if letter.isprintable() or letter in "\n\t")
     annotation.set_info(title="deepseek-ocr-rag", subject=citation.status, content=note)
@@ -321,8 +321,8 @@ def _straighten(document: Any, xref: int) -> None:
 def _corners(box: Box, turn: QuarterTurn, *, width: float, height: float) -> list[tuple[float, float]]:
     """The corners of a box and its air in PyMuPDF's frame of annotations.
 
-    That is the page unrotated, UserUnit and CropBox applied. They are in the order upper left, upper right, lower left, lower right of the *displayed* line. PyMuPDF's rotation matrix is
-    not asked, because it is wrong for pages with a UserUnit (2.0, measured).
+    That is the page unrotated, UserUnit and CropBox applied. Their order is upper left, upper right, lower left and
+    lower right of the *displayed* line. PyMuPDF's rotation matrix is not asked: it is wrong for pages with a UserUnit.
     """
     box = _aired(box.turned(inverse_turn(turn)), width=width, height=height)
     left, top, right, bottom = box.to_size(width=width, height=height)

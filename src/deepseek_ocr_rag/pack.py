@@ -71,7 +71,7 @@ class Packer:
             current = left
 
     def _belongs_alone(self, current: Sequence[Part], group: Group) -> bool:
-        """Whether a group that does not fit any more should begin the next chunk rather than be cut to fill this one."""
+        """Whether a group that does not fit any more begins the next chunk rather than being cut to fill this one."""
         if all(part.keep is Keep.ALWAYS for part in current):
             return False
         return self.spent + _cost(group, after=()) <= self.budget or any(part.cells or part.header for part in group)

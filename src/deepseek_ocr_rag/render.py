@@ -117,7 +117,13 @@ class WorkerPool:
                 hint="Raise page_seconds=..., or leave the page out with pages=...",
                 **place,
             ) from error
-        except (anyio.IncompleteRead, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
+        except (
+            anyio.IncompleteRead,
+            anyio.EndOfStream,
+            anyio.BrokenResourceError,
+            anyio.ClosedResourceError,
+            OSError,
+        ) as error:
             raise PageFailed(
                 f"made the worker process die{worker.last_words()}.",
                 hint="The page may be damaged; the other pages are not affected.",

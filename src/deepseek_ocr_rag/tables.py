@@ -80,7 +80,7 @@ def parse_pipe_table(text: str) -> Table | None:
     lines = [line.strip() for line in text.strip().split("\n")]
     if not all("|" in line for line in lines):
         return None
-    ruled = next((at for at, line in enumerate(lines[:2]) if is_rule_line(line)), None)
+    ruled = next((at for at in (1, 0) if at < len(lines) and is_rule_line(lines[at])), None)
     if ruled is None and (len(lines) < 2 or not all(_FRAMED.fullmatch(line) for line in lines)):
         return None
     grid = [_pipe_cells(line) for at, line in enumerate(lines) if at != ruled]

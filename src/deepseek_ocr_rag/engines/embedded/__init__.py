@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from PIL import Image
+
 from ...document import Table
 from ...errors import EngineUnavailable
 from ...geometry import Box, QuarterTurn, inverse_turn
@@ -22,6 +24,9 @@ __all__ = ["Reading", "read_page"]
 
 LAYOUT_SIDE = 842.0
 """The layout model knows pages of about A4 in points; pictures are shown to it at that size."""
+
+MIN_SKEW, MAX_SKEW = 0.15, 12.0
+"""Degrees between which a scan is straightened: less does not matter, more is no accident of the scanner."""
 
 REASONS = {
     "none": "the page has no text layer",
@@ -78,11 +83,16 @@ def _read_picture(page: OpenPage, reader: Reader, request: LocalRequest) -> Read
     turn = reader.turn(picture)
     if turn:
         picture = picture.rotate(-turn, expand=True)
+    skew = reader.skew(picture)
+    if MIN_SKEW <= abs(skew) <= MAX_SKEW:
+        picture = picture.rotate(skew, resample=Image.Resampling.BICUBIC, fillcolor="white")
+    else:
+        skew = 0.0
     scale = LAYOUT_SIDE / max(picture.size)
     pieces = [_scaled(piece, scale) for piece in reader.read(picture)]
     data = encode(picture, media_type="image/jpeg", quality=80)
     upright = picture_page(picture.width * scale, picture.height * scale, pieces, data)
-    regions = find_regions(upright, pieces, source="ocr")
+    regions = find_regions(upright, pieces, source="ocr", skew=skew)
     notes = () if pieces else ("OCR found no text although the page is not blank.",)
     return Reading(regions=_displayed(regions, turn), engine=f"local/{reader.name}", warnings=notes)
 

@@ -32,7 +32,7 @@ def table_of(group: Any, pieces: Sequence[Piece], *, to_box: ToBox) -> Table | N
 def _places(
     group: Any, pieces: Sequence[Piece], *, columns: Sequence[float], rows: Sequence[float]
 ) -> list[tuple[Place, Piece]]:
-    """Where each word belongs: the cell of the text segment that holds it, else the grid slot under its middle."""
+    """Where each word belongs: the grid slot under its middle, or the cell of its text segment that spans it."""
     segments = []
     for cell in group.get("table_cells") or ():
         if cell.bbox_idx < len(group["bboxes"]):
@@ -41,12 +41,16 @@ def _places(
     found: list[tuple[Place, Piece]] = []
     for piece in pieces:
         x, y = piece.middle
-        place: Place | None = next((p for (x0, y0, x1, y1), p in segments if x0 <= x <= x1 and y0 <= y <= y1), None)
-        if place is None:
-            row, column = sum(edge <= y for edge in rows), sum(edge <= x for edge in columns)
-            place = (row, column, row + 1, column + 1)
-        found.append((place, piece))
+        row, column = sum(edge <= y for edge in rows), sum(edge <= x for edge in columns)
+        slot = (row, column, row + 1, column + 1)
+        # The model sometimes joins the text of two rows into one segment; the grid is right then.
+        holding = (p for (x0, y0, x1, y1), p in segments if x0 <= x <= x1 and y0 <= y <= y1 and _within(slot, p))
+        found.append((next(holding, slot), piece))
     return found
+
+
+def _within(slot: Place, place: Place) -> bool:
+    return place[0] <= slot[0] and place[1] <= slot[1] and slot[2] <= place[2] and slot[3] <= place[3]
 
 
 def _resolve(places: Sequence[tuple[Place, Piece]]) -> dict[Place, list[Piece]]:

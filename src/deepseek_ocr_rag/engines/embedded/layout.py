@@ -6,6 +6,7 @@ OCR. Words that no box claims are kept as paragraphs of their own, where they st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ import pymupdf
 import pymupdf.layout
 
 from ...document import Line, LineSource
-from ...geometry import Box
+from ...geometry import Box, bounding_box
 from ...recognition import Region
 from ...tables import table_markdown
 from .grids import table_of
@@ -38,26 +39,43 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The upright page that the words were read from: its size in points, and where they come from."""
+    """The upright page that the words were read from: its size in points, and where they come from.
+
+    A scan is straightened before it is read; ``skew`` is by how many degrees its lines fall to the right on the page
+    as displayed, so that boxes can be tilted back.
+    """
 
     width: float
     height: float
     source: LineSource
     words: set[str]
+    skew: float = 0.0
 
     def box(self, pieces: Iterable[Piece]) -> Box:
-        """The box around words, as fractions of the upright page."""
-        some = list(pieces)
-        corners = min(p.x0 for p in some), min(p.y0 for p in some), max(p.x1 for p in some), max(p.y1 for p in some)
-        return Box.from_size(corners, width=self.width, height=self.height)
+        """The box around words, as fractions of the upright page, tilted back word by word."""
+        whole = bounding_box(self.tilted((p.x0, p.y0, p.x1, p.y1)) for p in pieces)
+        assert whole is not None  # noqa: S101 - regions are made of words; tells the type checker
+        return whole
+
+    def tilted(self, corners: tuple[float, float, float, float]) -> Box:
+        """A rectangle in points, as fractions of the upright page, moved to where it stands on the skewed scan."""
+        x0, y0, x1, y1 = corners
+        if self.skew:
+            middle_x, middle_y = (x0 + x1) / 2 - self.width / 2, (y0 + y1) / 2 - self.height / 2
+            cosine, sine = math.cos(math.radians(self.skew)), math.sin(math.radians(self.skew))
+            right = self.width / 2 + middle_x * cosine - middle_y * sine - (x0 + x1) / 2
+            down = self.height / 2 + middle_x * sine + middle_y * cosine - (y0 + y1) / 2
+            x0, y0, x1, y1 = x0 + right, y0 + down, x1 + right, y1 + down
+        return Box.from_size((x0, y0, x1, y1), width=self.width, height=self.height)
 
 
-def find_regions(page: Any, pieces: Sequence[Piece], *, source: LineSource) -> list[Region]:
+def find_regions(page: Any, pieces: Sequence[Piece], *, source: LineSource, skew: float = 0.0) -> list[Region]:
     """Structure an upright MuPDF page whose words are ``pieces``; boxes are fractions of that page.
 
     Regions come in reading order; every piece is in exactly one of them.
     """
-    frame = Frame(page.rect.width, page.rect.height, source, {p.text.lower().strip(".,;:!?()") for p in pieces})
+    words = {piece.text.lower().strip(".,;:!?()") for piece in pieces}
+    frame = Frame(page.rect.width, page.rect.height, source, words, skew)
     groups = _groups(page)
     _hand_out(pieces, groups)
     regions: list[Region] = []
@@ -141,7 +159,7 @@ def _regions_of(group: _Group, frame: Frame) -> list[Region]:
 
 def _picture(group: _Group, frame: Frame) -> Region:
     """A picture with the words inside it, which are as visible as any other."""
-    box = Box.from_size(group.box, width=frame.width, height=frame.height)
+    box = frame.tilted(group.box)
     if not group.pieces:
         return Region(label=group.label, text="", boxes=(box,))
     region = _text_region(group.label, rows_of(group.pieces), frame)

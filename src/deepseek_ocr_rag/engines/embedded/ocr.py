@@ -10,8 +10,10 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import math
 import re
 import shutil
+import statistics
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +27,8 @@ from .textlayer import Piece
 
 if TYPE_CHECKING:
     import numpy as np
+
+    Pixels = np.ndarray[Any, Any]
 
 DETECTION_SIDE = 960
 """The detector sees the page at this size: as accurate as larger ones, and faster (field measurement)."""
@@ -46,12 +50,15 @@ INSTALL_HINT = (
 
 
 class Reader(Protocol):
-    """An OCR engine: which way up, then the words."""
+    """An OCR engine: which way up, how far askew, then the words."""
 
     name: str
 
     def turn(self, picture: Image.Image) -> QuarterTurn:
         """The clockwise turn that makes the picture read upright."""
+
+    def skew(self, picture: Image.Image) -> float:
+        """Degrees by which the lines of an upright picture fall to the right (negative: rise)."""
 
     def read(self, picture: Image.Image) -> list[Piece]:
         """Words of an upright picture, boxes in its pixels."""
@@ -88,6 +95,8 @@ class _Strip:
     y0: float
     x1: float
     y1: float
+    quad: Any = None
+    """The line's own four corners, which a skewed scan needs."""
 
     @property
     def is_tall(self) -> bool:
@@ -128,14 +137,22 @@ class RapidOcr:
         tall = sum(strip.length for strip in strips if strip.is_tall)
         sideways = tall > 0.5 * sum(strip.length for strip in strips)
         sample = [strip for strip in strips if strip.is_tall == sideways][:SAMPLE_LINES]
-        crops = [picture.crop((int(s.x0), int(s.y0), int(s.x1) + 1, int(s.y1) + 1)) for s in sample]
-        ways = (90, 270) if sideways else (0, 180)
-        scores = [self._score(crops, ways[0])]
+        pixels = _array(picture)
+        crops = [_cut_out(pixels, strip) for strip in sample]  # a tall one comes lying, turned by 270 degrees
+        ways = (270, 90) if sideways else (0, 180)
+        scores = [self._score(crops)]
         if scores[0] < SURE_SCORE:
-            scores.append(self._score(crops, ways[1]))
+            scores.append(self._score([crop[::-1, ::-1] for crop in crops]))
         best = max(scores)
         # Vertical writing, scripts that the model does not know and pictures read badly either way: leave them.
         return _quarter(ways[scores.index(best)]) if best >= TURN_SCORE else 0
+
+    def skew(self, picture: Image.Image) -> float:
+        """The middle slope of the long lines; corners are whole pixels, so that short ones say nothing."""
+        strips = [strip for strip in self._detect(picture, DETECTION_SIDE) if not strip.is_tall]
+        longest = max((strip.length for strip in strips), default=0.0)
+        slopes = [_slope(strip.quad) for strip in strips if strip.length > 0.5 * longest]
+        return statistics.median(slopes) if longest > 0.3 * picture.width else 0.0
 
     def read(self, picture: Image.Image) -> list[Piece]:
         """Words of an upright picture, boxes in its pixels."""
@@ -173,10 +190,10 @@ class RapidOcr:
     def _detector(self) -> Any:
         return self._engine._load_det_model()  # noqa: SLF001 - the only way to use the detector alone
 
-    def _score(self, crops: list[Image.Image], turn: int) -> float:
+    def _score(self, lines: list[Pixels]) -> float:
+        """Mean confidence of reading these lines, by their length."""
         from rapidocr.ch_ppocr_rec import TextRecInput
 
-        lines = [_array(crop.rotate(-turn, expand=True)) for crop in crops]
         recognizer = self._engine._load_rec_model()  # noqa: SLF001 - the only way to use the recognizer alone
         answer = recognizer(TextRecInput(img=lines))
         weights = [len(text) for text in answer.txts]
@@ -209,6 +226,10 @@ class Tesseract:
         answer = self._run(picture, "--psm", "0", "-l", "osd", check=False)
         match = re.search(r"^Rotate: (\d+)", answer, re.MULTILINE)
         return _quarter(int(match.group(1))) if match else 0
+
+    def skew(self, picture: Image.Image) -> float:  # noqa: ARG002 - Tesseract straightens lines by itself
+        """Nothing to do: Tesseract follows sloping lines by itself."""
+        return 0.0
 
     def read(self, picture: Image.Image) -> list[Piece]:
         """Words of an upright picture, boxes in its pixels."""
@@ -264,10 +285,23 @@ def _shares(words: list[str], text: str, strip: _Strip) -> list[_Strip]:
 
 def _strip(quad: Any) -> _Strip:
     xs, ys = [float(point[0]) for point in quad], [float(point[1]) for point in quad]
-    return _Strip(min(xs), min(ys), max(xs), max(ys))
+    return _Strip(min(xs), min(ys), max(xs), max(ys), quad)
 
 
-def _array(picture: Image.Image) -> np.ndarray[Any, Any]:
+def _slope(quad: Any) -> float:
+    (x0, y0), (x1, y1) = quad[0], quad[1]
+    return math.degrees(math.atan2(float(y1 - y0), float(x1 - x0)))
+
+
+def _cut_out(pixels: Pixels, strip: _Strip) -> Pixels:
+    """One line, straightened along its own corners."""
+    from rapidocr.utils.process_img import get_rotate_crop_image
+
+    cut: Pixels = get_rotate_crop_image(pixels, strip.quad)
+    return cut
+
+
+def _array(picture: Image.Image) -> Pixels:
     """Pixels as the models were trained on them: blue, green, red."""
     import numpy as np
 

@@ -1,0 +1,232 @@
+"""Citations name the lines of the quote, on all its pages, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepseek_ocr_rag.chunk import ChunkRegion, chunk_document
+from deepseek_ocr_rag.cite import Citation, CitationRegion, Passage, locate
+from deepseek_ocr_rag.document import Block, BlockKind, Document, Line, Page
+from deepseek_ocr_rag.geometry import Box
+
+FIRST = """The reservoir was lowered in spring so that the old spillway could be inspected. Divers found that two of the
+seven gates no longer closed and that the concrete below them had been washed out over a length of nine metres."""
+SECOND = """The repair was put out to tender in autumn. Three companies answered, of which one withdrew its offer after
+the first visit to the site because access by road was considered too dangerous in winter."""
+LINE_HEIGHT = 0.02
+
+
+def make_block(text: str, *, page: int, top: float, wrap: int = 60, kind: BlockKind = BlockKind.PARAGRAPH) -> Block:
+    """A block with a box for each wrapped line, as an engine with a text layer gives it."""
+    rows = textwrap.wrap(text, wrap)
+    lines, start = [], 0
+    for number, row in enumerate(rows):
+        y = top + number * LINE_HEIGHT
+        box = Box(left=0.1, top=y, right=0.1 + 0.9 * len(row) / 90, bottom=y + 0.015)
+        lines.append(Line(start=start, end=start + len(row), box=box, source="text_layer"))
+        start += len(row) + 1
+    return Block(id=f"p{page}-{top}", kind=kind, text="\n".join(rows), page_number=page, lines=tuple(lines))
+
+
+def make_document(*pages: tuple[Block, ...]) -> Document:
+    return Document(
+        id="sha256:" + "0" * 64,
+        source="/reports/dam.pdf",
+        file_name="dam.pdf",
+        total_pages=len(pages),
+        pages=tuple(
+            Page(number=number, label=str(number), width=595, height=842, blocks=blocks)
+            for number, blocks in enumerate(pages, 1)
+        ),
+    )
+
+
+FOOT = Block(
+    id="foot",
+    kind=BlockKind.PAGE_FOOTER,
+    text="Confidential draft of the agency",
+    page_number=1,
+    boxes=(Box(left=0.1, top=0.95, right=0.5, bottom=0.97),),
+)
+DOCUMENT = make_document((make_block(FIRST, page=1, top=0.8), FOOT), (make_block(SECOND, page=2, top=0.1),))
+
+
+def lines_of(citation: Citation) -> list[tuple[int, int]]:
+    """Page and place (first line of the block is 0) of each cited line."""
+    tops = {1: 0.8, 2: 0.1}
+    return [
+        (region.page_number, round((box.top - tops[region.page_number]) / LINE_HEIGHT))
+        for region in citation.regions
+        for box in region.boxes
+    ]
+
+
+def test_a_quote_gets_the_lines_in_which_it_stands() -> None:
+    citation = locate("Divers found that two of the seven gates no longer closed", DOCUMENT)
+    assert citation.status == "verified"
+    assert citation.precision == "line"
+    assert citation.quote == "Divers found that two of the seven gates\nno longer closed"
+    assert Passage.from_document(DOCUMENT).text[citation.start : citation.end] == citation.quote
+    assert lines_of(citation) == [(1, 1), (1, 2)]
+    assert citation.page_number == 1
+    assert (citation.document_id, citation.source, citation.chunk_id) == (DOCUMENT.id, "/reports/dam.pdf", "")
+    assert [len(region.boxes) for region in citation.context] == [4]  # the paragraph
+
+
+def test_a_quote_over_two_pages_skips_the_running_foot() -> None:
+    citation = locate("over a length of nine metres. The repair was put out to tender", DOCUMENT)
+    assert citation.status == "verified"
+    assert [region.page_number for region in citation.regions] == [1, 2]
+    assert lines_of(citation) == [(1, 3), (2, 0)]
+    assert [region.page_number for region in citation.context] == [1, 2]
+
+
+def test_an_elided_quote_leaves_out_the_lines_between() -> None:
+    citation = locate("The reservoir was lowered in spring [...] a length of nine metres.", DOCUMENT)
+    assert citation.status == "verified"
+    assert lines_of(citation) == [(1, 0), (1, 3)]
+    assert citation.quote == "The reservoir was lowered in spring … a length of nine metres."
+
+
+def test_a_misread_quote_is_repaired_with_the_source_s_words() -> None:
+    citation = locate("Thrce companies answcred, of which onc withdrew its offer", DOCUMENT)
+    assert citation.status == "repaired"
+    assert citation.quote.replace("\n", " ") == "Three companies answered, of which one withdrew its offer"
+    assert 0.75 < citation.score < 1
+
+
+def test_half_a_quote_is_partial_and_less_is_not_found() -> None:
+    good, bad = "Three companies answered, of which one withdrew", "and the lowest bidder won the contract"
+    assert locate(f"{good} ... {bad}", DOCUMENT).status == "partial"
+    citation = locate(f"{good} ... {bad}, it was announced by the mayor of the city", DOCUMENT)
+    assert (citation.status, citation.regions, citation.quote, citation.precision) == ("not_found", (), "", "none")
+    assert (citation.score, citation.start, citation.end, citation.page_number) == (0.0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "",
+        "   ",
+        "…",
+        "The mayor opened the new bridge in the presence of the minister.",
+        "eight gates no longer closed 7",
+    ],
+)
+def test_negatives_have_no_regions(quote: str) -> None:
+    for where in (DOCUMENT, Passage.from_document(DOCUMENT), *chunk_document(DOCUMENT)):
+        citation = locate(quote, where)
+        assert citation.status == "not_found"
+        assert citation.regions == ()
+
+
+def test_the_hinted_page_decides_a_tie() -> None:
+    same = "This page is left blank on purpose by the printer."
+    document = make_document((make_block(same, page=1, top=0.8),), (make_block(same, page=2, top=0.1),))
+    tie = locate(same, document)
+    assert tie.status == "ambiguous"
+    assert tie.page_number == 1
+    for page in (1, 2):
+        citation = locate(same, document, hint_page=page)
+        assert (citation.status, citation.page_number) == ("verified", page)
+    assert locate(same, document, hint_page=7).status == "ambiguous"
+
+
+def test_a_short_phrase_that_occurs_twice_points_nowhere() -> None:
+    document = make_document((make_block("One gate was open. Another gate was shut.", page=1, top=0.8),))
+    citation = locate("gate was", document)
+    assert (citation.status, citation.regions, citation.precision) == ("ambiguous", (), "none")
+
+
+def test_chunks_cite_within_themselves_and_show_themselves_as_context() -> None:
+    chunks = list(chunk_document(DOCUMENT))
+    citation = locate("Divers found that two of the seven gates", chunks[0])
+    assert citation.status == "verified"
+    assert citation.chunk_id == chunks[0].id
+    assert citation.document_id == DOCUMENT.id
+    assert chunks[0].text[citation.start : citation.end] == citation.quote
+    assert lines_of(citation) == [(1, 1), (1, 2)][: len(lines_of(citation))]
+    assert {region.page_number for region in citation.context} == {region.page_number for region in chunks[0].regions}
+    assert locate("Divers found", Passage.from_chunk(chunks[0], source="dam.pdf")).source == "dam.pdf"
+
+
+def test_precision_says_what_the_boxes_are() -> None:
+    box = Box(left=0.1, top=0.2, right=0.9, bottom=0.4)
+    block = Block(id="b", kind=BlockKind.PARAGRAPH, text=FIRST, page_number=1, boxes=(box,))
+    citation = locate("Divers found that two of the", make_document((block,)))
+    assert (citation.precision, citation.regions) == ("block", (CitationRegion(page_number=1, boxes=(box,)),))
+    nowhere = Block(id="b", kind=BlockKind.PARAGRAPH, text=FIRST, page_number=1)
+    citation = locate("Divers found that two of the", make_document((nowhere,)))
+    assert (citation.precision, citation.regions) == ("page", (CitationRegion(page_number=1),))
+    assert citation.page_number == 1
+    citation = locate("Divers found that two of the", Passage(text=FIRST, regions=()))
+    assert (citation.status, citation.precision, citation.regions) == ("verified", "none", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "precision"),
+    [
+        (
+            "A line of about eighty characters as it stands in many reports and letters today",
+            (0.1, 0.1, 0.9, 0.116),
+            "line",
+        ),
+        (
+            "A line of about eighty characters as it stands in many reports and letters today",
+            (0.1, 0.1, 0.5, 0.13),
+            "block",
+        ),
+        ("Short heading over one line", (0.1, 0.1, 0.45, 0.125), "line"),
+        ("这是一行大约三十个汉字组成的文本它只占一行而已不会更多了吧", (0.1, 0.1, 0.9, 0.122), "line"),
+        ("这是一行大约三十个汉字组成的文本它只占一行而已不会更多了吧", (0.1, 0.1, 0.5, 0.145), "block"),
+    ],
+)
+def test_boxes_higher_than_a_line_are_not_called_lines(text: str, box: tuple[float, ...], precision: str) -> None:
+    region = ChunkRegion(page_number=1, box=Box.from_fractions(*box), start=0, end=len(text))
+    assert locate(text, Passage(text=text, regions=(region,))).precision == precision
+
+
+def test_a_box_is_cited_once_however_many_ranges_stand_in_it() -> None:
+    box = Box(left=0.1, top=0.1, right=0.5, bottom=0.12)
+    regions = tuple(ChunkRegion(page_number=3, box=box, start=at, end=at + 10) for at in (0, 10, 20))
+    citation = locate(
+        "several words in one and the same", Passage(text="several words in one and the same", regions=regions)
+    )
+    assert citation.regions == (CitationRegion(page_number=3, boxes=(box,)),)
+
+
+def test_to_dict_is_json() -> None:
+    citation = locate("Divers found that two of the", DOCUMENT)
+    data = json.loads(json.dumps(citation.to_dict()))
+    assert data["page_number"] == 1
+    assert data["status"] == "verified"
+    assert data["regions"][0]["boxes"][0] == list(citation.regions[0].boxes[0].as_tuple())
+
+
+@given(st.integers(0, len(FIRST.split()) - 1), st.integers(4, 30), st.integers(20, 90))
+@settings(max_examples=60, deadline=None)
+def test_cited_lines_are_exactly_those_with_characters_of_the_quote(first: int, count: int, wrap: int) -> None:
+    words = FIRST.split()[first : first + count]
+    block = make_block(FIRST, page=1, top=0.0, wrap=wrap)
+    citation = locate(" ".join(words), make_document((block,)))
+    if len(" ".join(words)) < 20:
+        return
+    assert citation.status == "verified"
+    assert citation.quote.split() == words
+    said = [line.box for line in block.lines if line.start < citation.end and citation.start < line.end]
+    assert [box for region in citation.regions for box in region.boxes] == said
+
+
+@given(st.text(max_size=200), st.text(max_size=400), st.none() | st.integers(-1, 3))
+@settings(max_examples=100, deadline=None)
+def test_locate_never_raises(quote: str, text: str, hint: int | None) -> None:
+    box = Box(left=0, top=0, right=0.5, bottom=0.5)
+    region = ChunkRegion(page_number=1, box=box, start=0, end=len(text))
+    citation = locate(quote, Passage(text=text, regions=(region,)), hint_page=hint)
+    assert 0 <= citation.score <= 1
+    assert (citation.status == "not_found") <= (citation.regions == ())
