@@ -94,6 +94,11 @@ def test_an_empty_table_before_plain_text_stays() -> None:
     assert warnings == ("1 regions of the page have a place but no text",)
 
 
+def test_an_engine_s_own_table_without_a_grid_is_no_fault_of_a_server() -> None:
+    blocks, warnings = read("", Region(label="table", text="a b", boxes=(BOX,), lines=(line(0, 3),)))
+    assert (blocks[0].kind, blocks[0].text, blocks[0].table, warnings) == (BlockKind.TABLE, "a b", None, ())
+
+
 def test_the_ocr_task_is_handed_on() -> None:
     answer = "<|ref|>title<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>"
     blocks, _ = build_blocks(Recognition(page_number=1, engine="test", text=answer), task="ocr")

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from deepseek_ocr_rag.chunk import ChunkRegion, chunk_document
 from deepseek_ocr_rag.cite import Citation, CitationRegion, Passage, locate
 from deepseek_ocr_rag.document import Block, BlockKind, Document, Line, Page
+from deepseek_ocr_rag.errors import UnknownChunk
 from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.metadata import chunk_metadata, page_metadata
 
 FIRST = """The reservoir was lowered in spring so that the old spillway could be inspected. Divers found that two of the
 seven gates no longer closed and that the concrete below them had been washed out over a length of nine metres."""
@@ -198,6 +200,55 @@ def test_a_box_is_cited_once_however_many_ranges_stand_in_it() -> None:
         "several words in one and the same", Passage(text="several words in one and the same", regions=regions)
     )
     assert citation.regions == (CitationRegion(page_number=3, boxes=(box,)),)
+
+
+def test_what_a_vector_store_gives_back_is_enough() -> None:
+    chunk = next(chunk_document(DOCUMENT))
+    metadata = chunk_metadata(DOCUMENT, chunk)
+    direct, stored = (
+        locate("Divers found that two of the seven gates no longer closed", where)
+        for where in (chunk, Passage.from_metadata(chunk.text, metadata))
+    )
+    assert (stored.status, stored.precision, stored.quote) == ("verified", "line", direct.quote)
+    assert (stored.document_id, stored.source, stored.chunk_id) == (DOCUMENT.id, "/reports/dam.pdf", chunk.id)
+    assert lines_of(stored) == lines_of(direct)
+    for ours, theirs in zip(stored.regions[0].boxes, direct.regions[0].boxes, strict=True):
+        assert ours.as_tuple() == pytest.approx(theirs.as_tuple(), abs=1e-4)
+
+
+def test_metadata_with_joined_regions_promises_no_lines() -> None:
+    chunk = next(chunk_document(DOCUMENT))
+    quote = "Divers found that two of the seven gates no longer closed"
+    outcomes = []
+    for size in (4096, 60, 40, 10):
+        metadata = chunk_metadata(DOCUMENT, chunk, max_region_bytes=size)
+        citation = locate(quote, Passage.from_metadata(chunk.text, metadata))
+        assert citation.status == "verified"
+        outcomes.append(metadata["regions_precision"])
+        assert citation.precision == metadata["regions_precision"]
+        assert bool(citation.regions and citation.regions[0].boxes) == (citation.precision in ("line", "block"))
+    assert outcomes[0] == "line"
+    assert outcomes[-1] == "none"
+
+
+def test_page_records_cite_the_page_where_nothing_else_is_known() -> None:
+    page = DOCUMENT.pages[1]
+    metadata = page_metadata(DOCUMENT, page, max_region_bytes=2)
+    citation = locate("Three companies answered, of which one", Passage.from_metadata(page.markdown, metadata))
+    assert (citation.status, citation.precision, citation.page_number) == ("verified", "page", 2)
+    assert citation.regions == (CitationRegion(page_number=2),)
+    whole = page_metadata(DOCUMENT, page)
+    citation = locate("Three companies answered, of which one", Passage.from_metadata(page.markdown, whole))
+    assert (citation.precision, lines_of(citation)[0]) == ("line", (2, 0))
+
+
+def test_foreign_metadata_is_refused_and_missing_metadata_is_not() -> None:
+    with pytest.raises(UnknownChunk):
+        Passage.from_metadata(FIRST, {"regions": "[[1,2"})
+    citation = locate("Divers found that two of the", Passage.from_metadata(FIRST, {}))
+    assert (citation.status, citation.precision, citation.page_number) == ("verified", "none", 0)
+    odd = {"regions": None, "page_number": float("nan"), "page_end_number": "x"}
+    assert locate("Divers found that two of the", Passage.from_metadata(FIRST, odd)).regions == ()
 
 
 def test_to_dict_is_json() -> None:

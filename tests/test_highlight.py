@@ -18,6 +18,7 @@ from deepseek_ocr_rag.cite import Citation, CitationRegion
 from deepseek_ocr_rag.errors import (
     CitationError,
     CorruptSource,
+    DeepSeekOCRError,
     EncryptedSource,
     PageOutOfRange,
     SourceChanged,
@@ -314,7 +315,12 @@ def test_the_source_is_never_overwritten_and_no_half_file_is_left(tmp_path: Path
     (tmp_path / "link.pdf").symlink_to(source)
     (tmp_path / "hard.pdf").hardlink_to(source)
     line = Box(left=0.1, top=0.1, right=0.2, bottom=0.2)
-    for output in (source, tmp_path / "link.pdf", tmp_path / "hard.pdf", tmp_path / "x" / ".." / "source.pdf"):
+    for output in (
+        source,
+        tmp_path / "link.pdf",
+        tmp_path / "hard.pdf",
+        tmp_path / ".." / tmp_path.name / "source.pdf",
+    ):
         with pytest.raises(CitationError, match="overwritten"):
             annotate_pdf(source, [cite(line)], output)
     with pytest.raises(CitationError, match="cannot be written"):
@@ -353,6 +359,29 @@ def test_nothing_is_printed_and_settings_are_put_back(tmp_path: Path, capfd: pyt
     annotate_pdf(source, [cite(line)], tmp_path / "annotated.pdf")
     after = pymupdf.TOOLS.mupdf_display_errors(), pymupdf.TOOLS.mupdf_display_warnings(), Image.MAX_IMAGE_PIXELS
     assert after == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_hostile_documents_raise_our_errors_and_print_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(__file__).parents[1].parent / "shared" / "data"
+    table = data / "HOSTILE_DOCS.tsv"
+    if not table.is_file():
+        pytest.skip("the shared data is not here")
+    rows = [row.split("\t") for row in table.read_text().splitlines()[1:]]
+    small = [data / row[0] for row in rows if int(row[2]) < 1500 and not any(cell.startswith("E6") for cell in row)]
+    assert len(small) > 30
+    shown = 0
+    for source in small:
+        citation = cite(Box(left=0.1, top=0.1, right=0.2, bottom=0.2))
+        try:
+            highlight_page(source, citation, dpi=30)
+            annotate_pdf(source, [citation], tmp_path / "out.pdf")
+            shown += 1
+        except DeepSeekOCRError as error:
+            assert source.name in str(error)  # noqa: PT017 - either outcome is good
+    assert shown > 30
     assert capfd.readouterr() == ("", "")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,23 +15,6 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 KINDS = ["digital"] * 5 + ["rotated", "scan", "rotated_scan", "blank"]
 SCANS = (7, 8)
-
-
-@pytest.fixture(scope="session")
-def make_sample() -> Iterator[ModuleType]:
-    sys.path.insert(0, str(EXAMPLES))  # the script imports its neighbour, as it does when it is run
-    try:
-        yield importlib.import_module("make_sample")
-    finally:
-        sys.path.remove(str(EXAMPLES))
-
-
-@pytest.fixture(scope="session")
-def sample(make_sample: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    output = tmp_path_factory.mktemp("sample") / "new" / "sample.pdf"
-    truth = make_sample.make_sample(output)
-    assert truth == output.with_name("sample.truth.json")
-    return output, json.loads(truth.read_text(encoding="utf-8"))
 
 
 @pytest.fixture

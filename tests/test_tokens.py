@@ -88,7 +88,7 @@ def test_nothing_is_loaded_before_the_first_count_and_nothing_is_fetched():
     program = """
 import socket, sys
 def refuse(*args, **kwargs): raise AssertionError("the network was used")
-socket.socket = socket.create_connection = socket.getaddrinfo = refuse
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 from deepseek_ocr_rag.tokens import token_counter
 counter = token_counter()
 assert "tiktoken" not in sys.modules

@@ -86,7 +86,8 @@ def build_blocks(recognition: Recognition, *, task: Task = "markdown") -> tuple[
     else:
         regions, warnings = recognition.regions, []
     drafts = [draft for region, place in _married(regions) for draft in _drafts(region, place)]
-    if any(draft.kind is BlockKind.TABLE and draft.text and draft.table is None for draft in drafts):
+    is_fused = any(draft.kind is BlockKind.TABLE and draft.text and draft.table is None for draft in drafts)
+    if is_fused and recognition.regions is None:
         warnings.append(_FUSED)
     bare = sum(bool(draft.boxes) and not draft.text and draft.kind is not BlockKind.FIGURE for draft in drafts)
     if bare:

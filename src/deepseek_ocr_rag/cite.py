@@ -13,18 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .chunk import Chunk, ChunkRegion
+from .chunk import WHOLE_PAGE, Chunk, ChunkRegion
 from .chunk import locate as place_block
 from .document import Document, to_dict
 from .geometry import Box
-from .metadata import parse_regions
+from .metadata import Precision, parse_regions
 from .quotes import CJK, SHORT, find_quote
 
 Status = Literal["verified", "repaired", "partial", "ambiguous", "not_found"]
 """The source says it letter for letter (after folding); nearly so; only a part of it; in several places; nowhere."""
-
-Precision = Literal["line", "block", "page", "none"]
-"""What the boxes of a citation are: lines of text, whole blocks, no more than the page is known, or nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +38,8 @@ class Citation:
 
     ``quote`` is the source's own text, pieces of an elided quote joined by " … "; ``start`` and ``end`` are its
     characters in the passage's text. ``regions`` are empty unless the place is known; ``context`` is the surrounding
-    chunk or block, to be shown in a paler tone. ``score`` is 0 to 1.
+    chunk or block, to be shown in a paler tone. ``precision`` says what the boxes are: lines of text or whole blocks;
+    "page" and "none" have no boxes. ``score`` is 0 to 1.
     """
 
     document_id: str
@@ -70,7 +68,8 @@ class Citation:
 class Passage:
     """Text of which characters ``[start, end)`` of each region stand in its box.
 
-    ``precision`` says what the regions are at best. A region over the whole page says no more than the page.
+    ``precision`` says what the regions are at best; a region over the whole page says no more than the page. The
+    context of a citation is the whole passage if ``is_chunk``, else the blocks around the quote.
     """
 
     text: str
@@ -78,7 +77,8 @@ class Passage:
     document_id: str = ""
     source: str = ""
     chunk_id: str = ""
-    precision: Literal["line", "block"] = "line"
+    precision: Precision = "line"
+    is_chunk: bool = True
 
     @classmethod
     def from_chunk(cls, chunk: Chunk, *, source: str = "") -> Passage:
@@ -94,14 +94,19 @@ class Passage:
         Raises:
             UnknownChunk: If the metadata's regions are not ours.
         """
-        blocks_only = metadata.get("regions_precision") == "block"
+        regions = parse_regions(str(metadata.get("regions") or "[]"))
+        first, last = metadata.get("page_number"), metadata.get("page_end_number")
+        if not regions and first == last and isinstance(first, int | float) and 1 <= first < 2**31:
+            regions = (ChunkRegion(page_number=int(first), box=WHOLE_PAGE, start=0, end=len(text)),)
+        precisions: dict[object, Precision] = {"block": "block", "page": "page"}
         return cls(
             text=text,
-            regions=parse_regions(str(metadata.get("regions") or "")),
-            document_id=str(metadata.get("document_id") or ""),
+            regions=regions,
+            document_id=str(metadata.get("doc_hash") or ""),
             source=str(metadata.get("source") or ""),
             chunk_id=str(metadata.get("chunk_id") or ""),
-            precision="block" if blocks_only else "line",
+            precision=precisions.get(metadata.get("regions_precision"), "line"),
+            is_chunk=metadata.get("element_type") not in ("page", "document"),
         )
 
     @classmethod
@@ -117,7 +122,11 @@ class Passage:
             texts.append(block.text)
             position += len(block.text) + len(_BLOCK_BREAK)
         return cls(
-            text=_BLOCK_BREAK.join(texts), regions=tuple(regions), document_id=document.id, source=document.source
+            text=_BLOCK_BREAK.join(texts),
+            regions=tuple(regions),
+            document_id=document.id,
+            source=document.source,
+            is_chunk=False,
         )
 
 
@@ -162,7 +171,7 @@ def _cite(
         status=status,
         score=round(score, 4),
         precision=_precision(passage, hit),
-        regions=_by_page(hit),
+        regions=_by_page(hit, boxes=passage.precision != "page"),
         start=places[0][0] if places else 0,
         end=places[-1][1] if places else 0,
         context=_by_page(_surroundings(passage, places)),
@@ -176,7 +185,7 @@ def _standing(regions: Iterable[ChunkRegion], places: Sequence[tuple[int, int]])
 
 def _surroundings(passage: Passage, places: Sequence[tuple[int, int]]) -> Sequence[ChunkRegion]:
     """The whole chunk; in a document, the blocks that the places touch."""
-    if passage.chunk_id:
+    if passage.is_chunk:
         return passage.regions
     blocks = []
     for start, end in places:
@@ -185,19 +194,19 @@ def _surroundings(passage: Passage, places: Sequence[tuple[int, int]]) -> Sequen
     return _standing(passage.regions, blocks)
 
 
-def _by_page(regions: Iterable[ChunkRegion]) -> tuple[CitationRegion, ...]:
+def _by_page(regions: Iterable[ChunkRegion], *, boxes: bool = True) -> tuple[CitationRegion, ...]:
     """Boxes by page in reading order, each once, without those that say no more than the page."""
     pages: dict[int, dict[Box, None]] = {}
     for region in regions:
-        boxes = pages.setdefault(region.page_number, {})
-        if not _is_whole_page(region.box):
-            boxes[region.box] = None
-    return tuple(CitationRegion(page_number=number, boxes=tuple(boxes)) for number, boxes in pages.items())
+        found = pages.setdefault(region.page_number, {})
+        if boxes and not _is_whole_page(region.box):
+            found[region.box] = None
+    return tuple(CitationRegion(page_number=number, boxes=tuple(found)) for number, found in pages.items())
 
 
 def _precision(passage: Passage, regions: Sequence[ChunkRegion]) -> Precision:
     placed = [region for region in regions if not _is_whole_page(region.box)]
-    if not placed:
+    if not placed or passage.precision == "page":
         return "page" if regions else "none"
     is_line = passage.precision == "line" and all(_is_one_line(region, passage.text) for region in placed)
     return "line" if is_line else "block"

@@ -200,7 +200,7 @@ def markdown_parts(block: Block) -> tuple[str, int, str]:
         indent = "  " * block.level
         if block.text[:1] in BULLETS and block.text:
             return indent + "- ", len(block.text) - len(block.text[1:].lstrip()), ""
-        marked = block.text[:2] == "- " or block.text[:3].rstrip(".) ").isdigit()
+        marked = block.text[:2] in ("- ", "* ", "+ ") or block.text[:3].rstrip(".) ").isdigit()
         return indent if marked else indent + "- ", 0, ""
     if block.kind is BlockKind.CODE:
         return "```\n", 0, "\n```"

@@ -100,6 +100,8 @@ class Packer:
             pieces = None
             if all(part.keep is Keep.ALWAYS for part in parts):
                 pieces = self.splitter.cut(last, max(1, last.cost - (tokens - self.budget)))
+            if pieces is None and not parts:
+                pieces = self.splitter.halves(last)
             if pieces:
                 parts.append(pieces[0])
                 left.insert(0, pieces[1])

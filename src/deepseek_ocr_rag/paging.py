@@ -1,8 +1,8 @@
 """Open files as pages, inside the worker process: MuPDF for documents, Pillow for pictures.
 
 Both kinds of page answer the same questions (size as displayed, picture, blank or not), so that nothing after this
-module asks what kind of file it was. MuPDF is not thread-safe and may hang or crash on hostile files; this module is
-therefore only ever run by :mod:`deepseek_ocr_rag.worker`, never in the user's process.
+module asks what kind of file it was. MuPDF is not thread-safe and may hang or crash on hostile files: documents are
+read by :mod:`deepseek_ocr_rag.worker` only; drawing a highlight on a file that was read before may do without.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +32,9 @@ MIN_SIDE = 8
 
 
 _MUPDF_ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError)
+
+
+_PILLOW_ERRORS = (OSError, ValueError, SyntaxError, TypeError, EOFError, MemoryError)
 
 
 class OpenPage(Protocol):
@@ -173,13 +177,14 @@ class PictureFile:
         _register_heif()
         Image.MAX_IMAGE_PIXELS = None  # our own check below names the file and is an error, not a warning
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), ExitStack() as opened:
                 warnings.simplefilter("ignore")  # malformed EXIF and the like; the picture itself is checked
-                self._image = Image.open(path)
+                self._image = opened.enter_context(Image.open(path))
                 self._check_size()
                 frames = int(getattr(self._image, "n_frames", 1))
                 self._image.load()
-        except (OSError, ValueError, SyntaxError, TypeError, EOFError, MemoryError) as error:
+                opened.pop_all()  # stays open until close(), but for a picture that is refused
+        except _PILLOW_ERRORS as error:
             raise CorruptSource(
                 f"not a readable picture ({_first_line(error)}).",
                 source=name,
@@ -199,7 +204,7 @@ class PictureFile:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 upright = _flatten(ImageOps.exif_transpose(self._image))
-        except (OSError, ValueError, SyntaxError, TypeError, EOFError, MemoryError) as error:
+        except _PILLOW_ERRORS as error:
             raise PageFailed(
                 f"frame cannot be read ({_first_line(error)}).",
                 source=self._name,

@@ -111,6 +111,15 @@ class Splitter:
             size = min(head.end - part.start - 1, size * room // head.cost)
         return None
 
+    def halves(self, part: Part) -> tuple[Part, Part] | None:
+        """Cut a part in about the middle, whatever the halves cost; None for a single character."""
+        size = (part.end - part.start) // 2
+        place = _place_to_cut(part, size, at_sentence=False) if size else None
+        if place is None:
+            return None
+        head = self._slice(part, part.start, place)
+        return replace(head, keep=Keep.NO), self._rest(part, head)
+
     def cells(self, row: Part) -> tuple[Part, ...]:
         """The cells of a table's row, as parts of their own; the row itself if it has but one."""
         text, edges = row.block.text, [row.start, *row.cells, row.end]

@@ -124,12 +124,14 @@ def _seam(text: str, following: str, words: set[str]) -> tuple[int, str]:
         return 1, ""
     if is_wide(text[-1]) and is_wide(following[0]):
         return 0, ""
-    if text[-1] in "-‐" and len(text) > 2 and text[-2].isalpha() and following[0].islower():
+    if text[-1] not in "-‐" or len(text) < 2 or not text[-2].isalnum():
+        return 0, " "
+    if text[-2].isalpha() and following[0].islower():
         left = text.rsplit(None, 1)[-1].lower()
         right = following.lower().rstrip(".,;:!?)")
         kept, joined = left + right in words, left[:-1] + right in words
         return (0, "") if kept and not joined else (1, "")
-    return 0, " "
+    return 0, "" if following[0].isalnum() else " "
 
 
 def _middle(row: Row) -> float:

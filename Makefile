@@ -1,0 +1,46 @@
+# Every target works in a fresh clone: the virtual environment is made when it is missing or out of date.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGES := -e ".[local,heic]" -e integrations/llama-index-readers-deepseek-ocr -e integrations/langchain-deepseek-ocr
+
+.PHONY: demo test check format lint types bench clean
+
+demo: $(VENV)/.installed  ## read the sample document, ask it questions, highlight the answers
+	$(BIN)/deepseek-ocr-rag demo -o out/demo
+
+test: $(VENV)/.installed-dev  ## all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev  ## what CI runs: format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev  ## the figures of the README; DATA is a folder of documents
+	$(BIN)/python benchmarks/accuracy.py $(DATA)
+	$(BIN)/python benchmarks/corpus.py $(DATA)
+
+clean:
+	rm -rf $(VENV) out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# pip of Python 3.11 does not know dependency groups yet, so the virtual environment gets a newer one.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python cannot make virtual environments here (Debian: apt install python3-venv)"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --upgrade pip
+
+$(VENV)/.installed: $(VENV)/bin/python constraints.txt pyproject.toml $(wildcard integrations/*/pyproject.toml)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PACKAGES)
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
+	touch $@

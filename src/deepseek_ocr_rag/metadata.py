@@ -1,0 +1,312 @@
+"""Chunks, pages and documents as the flat metadata that vector stores take.
+
+Stores differ in what they refuse, lose or freeze: None, lists, nested values, a key that appears later, a type that
+changes. So the keys, their order and their types are always the same; what does not apply is "" or -1. The boxes
+travel as one JSON string, ``[[page_number, x0, y0, x1, y1, start, end], ...]``, in 1/10000 of the page as displayed,
+with the characters of the text that goes along; it is kept short, because some frameworks store it four times over.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .chunk import Chunk, ChunkRegion, content_id, locate
+from .document import Block, Document, Page, PageStatus, markdown_parts
+from .errors import UnknownChunk
+from .geometry import METADATA_GRID, Box, bounding_box
+
+MetadataValue = str | int
+Metadata = dict[str, MetadataValue]
+Precision = Literal["line", "block", "page", "none"]
+"""What each region is at least: a line's box, a block's, the page's or a union on it, or there are no regions."""
+
+KEYS = (
+    "source",
+    "file_name",
+    "doc_hash",
+    "page",
+    "page_number",
+    "page_end_number",
+    "page_label",
+    "total_pages",
+    "element_type",
+    "section_path",
+    "section_level",
+    "chunk_index",
+    "chunk_id",
+    "token_count",
+    "engine",
+    "page_status",
+    "regions",
+    "regions_precision",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+)
+"""Every key, in its order; LlamaIndex's hashes depend on the order. ``page`` counts from 0, as LangChain has it."""
+
+EXCLUDED_FROM_EMBEDDING = tuple(key for key in KEYS if key != "section_path")
+"""What an embedder is not to see: all but the section path, which is what the chunk's tokens were counted with."""
+
+EXCLUDED_FROM_LLM = tuple(key for key in KEYS if key not in ("source", "file_name", "page_label", "section_path"))
+"""What a model that answers is not to see."""
+
+LONGEST_REGIONS = 4_000_000
+"""Characters of a ``regions`` string beyond which it is not even looked at."""
+
+_STATUS_ORDER: tuple[PageStatus, ...] = (
+    "ok",
+    "retried",
+    "empty",
+    "suspect",
+    "fallback",
+    "truncated",
+    "looped",
+    "failed",
+)
+_PRECISIONS: tuple[Precision, ...] = ("line", "block", "page")
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """A region, the block that it is of, and what its box is."""
+
+    block_id: str
+    region: ChunkRegion
+    precision: Precision
+
+
+def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 4096) -> Metadata:
+    """The metadata of a chunk; ``regions`` index into ``chunk.text``.
+
+    Args:
+        document: The document that the chunk was cut from.
+        chunk: The chunk.
+        max_region_bytes: Longest ``regions`` string; longer ones are joined to blocks, then pages, then left out.
+
+    Raises:
+        UnknownChunk: If the chunk is not of this document.
+    """
+    own = [anchor for anchor in chunk.anchors if not anchor.repeated] or list(chunk.anchors)
+    numbers = sorted({anchor.page_number for anchor in own})
+    pages = [_page(document, number, chunk) for number in numbers]
+    located: list[_Located] = []
+    for anchor in chunk.anchors:
+        block = _block(_page(document, anchor.page_number, chunk), anchor.block_id, document, chunk)
+        located += _locate(block, anchor.start, anchor.end, at=anchor.chunk_start)
+    return _metadata(document, pages, located, max_region_bytes) | {
+        "element_type": chunk.kind.value,
+        "section_path": chunk.section_path,
+        "section_level": chunk.section_level,
+        "chunk_index": chunk.index,
+        "chunk_id": chunk.id,
+        "token_count": chunk.token_count,
+    }
+
+
+def page_metadata(document: Document, page: Page, *, max_region_bytes: int = 4096) -> Metadata:
+    """The metadata of a whole page; ``regions`` index into ``page.markdown``."""
+    _, located = _page_text(page)
+    return _metadata(document, [page], located, max_region_bytes) | {
+        "element_type": "page",
+        "chunk_id": content_id(document.id, "page", page.number),
+    }
+
+
+def document_metadata(document: Document, *, max_region_bytes: int = 4096) -> Metadata:
+    """The metadata of a whole document; ``regions`` index into ``document.markdown``."""
+    _, located = _document_text(document)
+    return _metadata(document, document.pages, located, max_region_bytes) | {
+        "element_type": "document",
+        "chunk_id": content_id(document.id, "document"),
+    }
+
+
+def page_text(page: Page) -> tuple[str, tuple[ChunkRegion, ...]]:
+    """``page.markdown``, and where its characters stand."""
+    text, located = _page_text(page)
+    return text, tuple(one.region for one in located)
+
+
+def document_text(document: Document) -> tuple[str, tuple[ChunkRegion, ...]]:
+    """``document.markdown``, and where its characters stand."""
+    text, located = _document_text(document)
+    return text, tuple(one.region for one in located)
+
+
+def parse_regions(regions: str) -> tuple[ChunkRegion, ...]:
+    """The regions that a ``regions`` string tells of.
+
+    Raises:
+        UnknownChunk: If the string is not one that this module wrote; metadata may come from anywhere.
+    """
+    try:
+        if len(regions) > LONGEST_REGIONS:
+            raise ValueError("too long")  # noqa: TRY301 - one handler names the remedy for all that can be wrong
+        rows = json.loads(regions)
+        if not isinstance(rows, list):
+            raise TypeError("not a list")  # noqa: TRY301 - as above
+        return tuple(_parse_row(row) for row in rows)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UnknownChunk(
+            f"the regions in this metadata cannot be read: {error}.",
+            hint="Pass metadata as the reader made it; the store may have cut or changed it.",
+        ) from error
+
+
+def _parse_row(row: object) -> ChunkRegion:
+    if not isinstance(row, list) or len(row) != 7 or any(type(value) is not int for value in row):
+        raise TypeError("a region is seven integers")
+    page_number, x0, y0, x1, y1, start, end = row
+    if not (0 <= x0 <= x1 <= METADATA_GRID and 0 <= y0 <= y1 <= METADATA_GRID):
+        raise ValueError("a box is not on the page")
+    if not (1 <= page_number < 2**31 and 0 <= start <= end < 2**31):
+        raise ValueError("a page number or a range of characters is impossible")
+    return ChunkRegion(page_number=page_number, box=Box.from_ints((x0, y0, x1, y1)), start=start, end=end)
+
+
+# What all three have in common
+
+
+def _metadata(
+    document: Document, pages: Sequence[Page], located: Sequence[_Located], max_region_bytes: int
+) -> Metadata:
+    """All keys in their order, with those of a chunk empty."""
+    first = pages[0] if pages else None
+    regions, precision = _written_regions(located, max_region_bytes)
+    box = bounding_box(one.region.box for one in located if first and one.region.page_number == first.number)
+    x0, y0, x1, y1 = box.to_ints() if box else (-1, -1, -1, -1)
+    return {
+        "source": document.source,
+        "file_name": document.file_name,
+        "doc_hash": document.id,
+        "page": first.number - 1 if first else -1,
+        "page_number": first.number if first else -1,
+        "page_end_number": max((page.number for page in pages), default=-1),
+        "page_label": (first.label or str(first.number)) if first else "",
+        "total_pages": document.total_pages,
+        "element_type": "",
+        "section_path": "",
+        "section_level": 0,
+        "chunk_index": -1,
+        "chunk_id": "",
+        "token_count": -1,
+        "engine": first.engine if first else "",
+        "page_status": max((page.status for page in pages), key=_STATUS_ORDER.index, default=""),
+        "regions": regions,
+        "regions_precision": precision,
+        "x0": x0,
+        "y0": y0,
+        "x1": x1,
+        "y1": y1,
+    }
+
+
+def _page(document: Document, number: int, chunk: Chunk) -> Page:
+    at = bisect_left(document.pages, number, key=lambda page: page.number)
+    if at < len(document.pages) and document.pages[at].number == number and chunk.document_id == document.id:
+        return document.pages[at]
+    raise _unknown(document, chunk)
+
+
+def _block(page: Page, block_id: str, document: Document, chunk: Chunk) -> Block:
+    for block in page.blocks:
+        if block.id == block_id:
+            return block
+    raise _unknown(document, chunk)
+
+
+def _unknown(document: Document, chunk: Chunk) -> UnknownChunk:
+    return UnknownChunk(
+        f"chunk {chunk.id} is not of this document.",
+        source=document.source,
+        hint="Pass the document that the chunk was cut from.",
+    )
+
+
+# Text and regions together
+
+
+def _locate(block: Block, start: int, end: int, *, at: int) -> list[_Located]:
+    has_line = any(line.start < end and start < line.end for line in block.lines)
+    precision: Precision = "line" if has_line else "block" if block.boxes else "page"
+    return [
+        _Located(block_id=block.id, region=region, precision=precision) for region in locate(block, start, end, at=at)
+    ]
+
+
+def _page_text(page: Page, *, at: int = 0) -> tuple[str, list[_Located]]:
+    """The page's markdown as it stands from ``at`` on in a text, and its regions there."""
+    pieces: list[str] = []
+    located: list[_Located] = []
+    for block in page.blocks:
+        if block.kind.is_furniture or not block.text:
+            continue
+        before, start, after = markdown_parts(block)
+        before = ("\n\n" if pieces else "") + before
+        if start < len(block.text):
+            located += _locate(block, start, len(block.text), at=at + len(before))
+        pieces.append(before + block.text[start:] + after)
+        at += len(pieces[-1])
+    return "".join(pieces), located
+
+
+def _document_text(document: Document) -> tuple[str, list[_Located]]:
+    text: list[str] = []
+    located: list[_Located] = []
+    length = 0
+    for page in document.pages:
+        gap = "\n\n" if text else ""
+        written, regions = _page_text(page, at=length + len(gap))
+        if written:
+            text += (gap, written)
+            located += regions
+            length += len(gap) + len(written)
+    return "".join(text), located
+
+
+# Regions in as many bytes as there are
+
+
+def _written_regions(located: Sequence[_Located], max_bytes: int) -> tuple[str, Precision]:
+    """The finest JSON that is short enough, and what its boxes are."""
+    if not located:
+        return "[]", "none"
+    weakest = max(_PRECISIONS.index(one.precision) for one in located)
+    ways: tuple[Callable[[_Located], object] | None, ...] = (
+        None,
+        lambda one: (one.block_id, one.region.page_number),
+        lambda one: one.region.page_number,
+    )
+    for way, key in enumerate(ways):
+        regions = [one.region for one in located] if key is None else _joined(located, key)
+        if len(regions) * len("[1,0,0,1,1,0,1]") > max_bytes:
+            continue
+        written = json.dumps([_row(region) for region in regions], separators=(",", ":"))
+        if len(written) <= max_bytes:
+            return written, _PRECISIONS[max(way, weakest)]
+    return "[]", "none"
+
+
+def _joined(located: Iterable[_Located], key: Callable[[_Located], object]) -> list[ChunkRegion]:
+    """One region for all that share a key: the box around theirs, from their first character to their last."""
+    joined: dict[object, ChunkRegion] = {}
+    for one in located:
+        name, new = key(one), one.region
+        old = joined.get(name, new)
+        joined[name] = ChunkRegion(
+            page_number=old.page_number,
+            box=old.box.union(new.box),
+            start=min(old.start, new.start),
+            end=max(old.end, new.end),
+        )
+    return list(joined.values())
+
+
+def _row(region: ChunkRegion) -> list[int]:
+    return [region.page_number, *region.box.to_ints(), region.start, region.end]

@@ -1,0 +1,200 @@
+"""The parts of the embedded engine, one by one, on small drawn pages."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pymupdf
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepseek_ocr_rag.engines.embedded.layout import find_regions
+from deepseek_ocr_rag.engines.embedded.lines import code_text, rows_of, running_text, split_list
+from deepseek_ocr_rag.engines.embedded.order import reading_order
+from deepseek_ocr_rag.engines.embedded.textlayer import Piece, inspect_layer, read_pieces
+from deepseek_ocr_rag.geometry import Box
+
+TEXT = "Between April and March the programme collected 686 water samples at 30 stations. " * 3
+
+
+def drawn(*lines: str, fontname: str = "helv", **options: object) -> pymupdf.Page:
+    page = pymupdf.open().new_page()
+    page.insert_text((72, 100), "\n".join(lines), fontname=fontname, **options)
+    return page
+
+
+def picture() -> bytes:
+    pixels = pymupdf.Pixmap(pymupdf.csGRAY, pymupdf.IRect(0, 0, 60, 80), False)
+    pixels.clear_with(200)
+    return pixels.tobytes("png")
+
+
+# The text layer
+
+
+def test_a_drawn_page_has_a_layer_to_believe() -> None:
+    report = inspect_layer(drawn(TEXT))
+    assert (report.verdict, report.turn) == ("text", 0)
+
+
+def test_an_empty_page_has_none() -> None:
+    assert inspect_layer(pymupdf.open().new_page()).verdict == "none"
+
+
+def test_an_invisible_layer_over_a_picture_is_hidden() -> None:
+    page = pymupdf.open().new_page()
+    page.insert_image(page.rect, stream=picture())
+    page.insert_text((72, 100), TEXT, render_mode=3)
+    assert inspect_layer(page).verdict == "hidden"
+
+
+def test_text_under_a_picture_is_hidden_and_over_it_is_not() -> None:
+    under = drawn(TEXT)
+    under.insert_image(under.rect, stream=picture())
+    assert inspect_layer(under).verdict == "hidden"
+    over = pymupdf.open().new_page()
+    over.insert_image(over.rect, stream=picture())
+    over.insert_text((72, 100), TEXT)
+    assert inspect_layer(over).verdict == "text"
+
+
+def test_a_stamp_on_a_scan_is_no_text_layer() -> None:
+    page = pymupdf.open().new_page()
+    page.insert_image(page.rect, stream=picture())
+    page.insert_text((72, 20), "Received 3 May")
+    assert inspect_layer(page).verdict == "picture"
+
+
+def test_glyphs_without_unicode_are_garbage() -> None:
+    page = pymupdf.open().new_page()
+    page.insert_font(fontname="F0", fontbuffer=pymupdf.Font("notos").buffer)
+    page.insert_text((72, 100), "\ue001\ue002\ue003 \ue004\ue005 " * 4, fontname="F0")
+    assert inspect_layer(page).verdict == "garbage"
+
+
+@pytest.mark.parametrize(("rotate", "turn"), [(0, 0), (90, 90), (180, 180), (270, 270)])
+def test_sideways_text_says_how_to_turn_the_page(rotate: int, turn: int) -> None:
+    page = pymupdf.open().new_page()
+    page.insert_text((300, 400), "sideways text", rotate=rotate)  # PyMuPDF turns text anticlockwise
+    assert inspect_layer(page).turn == turn
+
+
+def test_words_keep_their_line_size_and_weight() -> None:
+    page = drawn("one two", "three")
+    page.insert_text((72, 300), "bold", fontname="hebo", fontsize=20)
+    pieces = read_pieces(page)
+    assert [piece.text for piece in pieces] == ["one", "two", "three", "bold"]
+    assert pieces[0].line == pieces[1].line != pieces[2].line
+    assert [(piece.size, piece.bold) for piece in pieces[2:]] == [(11.0, False), (20.0, True)]
+
+
+def test_text_outside_the_visible_page_is_not_read() -> None:
+    page = drawn("inside")
+    page.insert_text((72, 2000), "outside")
+    assert [piece.text for piece in read_pieces(page)] == ["inside"]
+
+
+# Lines
+
+
+def piece(text: str, x: float, y: float, line: int, *, size: float = 10) -> Piece:
+    return Piece(text, x, y, x + 6 * len(text), y + size, size, line, 0)
+
+
+def box_of(pieces: object) -> Box:
+    return Box(left=0, top=0, right=1, bottom=1)
+
+
+def joined(*rows: str, words: str = "") -> str:
+    pieces = [piece(word, 72 + 50 * j, 20 * i, i) for i, row in enumerate(rows) for j, word in enumerate(row.split())]
+    text, lines = running_text(rows_of(pieces), to_box=box_of, source="ocr", words=set(words.split()))
+    assert [text[line.start : line.end] for line in lines]
+    assert all(a.end <= b.start for a, b in pairwise(lines))
+    assert lines[-1].end == len(text)
+    return text
+
+
+def test_lines_are_joined_with_a_blank() -> None:
+    assert joined("the river", "rises") == "the river rises"
+
+
+def test_a_hyphen_at_the_line_end_is_undone() -> None:
+    assert joined("the catch-", "ment is") == "the catchment is"
+
+
+def test_a_hyphen_stays_where_the_page_writes_it_elsewhere() -> None:
+    assert joined("a hand-", "held probe", words="hand-held") == "a hand-held probe"
+
+
+def test_a_hyphen_before_a_capital_stays() -> None:
+    assert joined("Solheim-", "Varga") == "Solheim-Varga"
+    assert joined("2025 -", "2026") == "2025 - 2026"
+
+
+def test_chinese_lines_are_joined_without_a_blank() -> None:
+    assert joined("水质", "报告") == "水质报告"
+
+
+def test_a_number_and_its_heading_are_one_line_and_columns_are_not() -> None:
+    rows = rows_of([piece("1", 72, 0, 1), piece("Introduction", 95, 0.5, 2)])
+    assert [[p.text for p in row] for row in rows] == [["1", "Introduction"]]
+    columns = [
+        piece(f"{side}{i}", 72 if side == "L" else 320, 20 * i, 2 * i + (side == "R"))
+        for i in range(9)
+        for side in "LR"
+    ]
+    assert [row[0].text for row in rows_of(columns)] == [f"L{i}" for i in range(9)] + [f"R{i}" for i in range(9)]
+
+
+def test_program_text_keeps_its_lines_and_indentation() -> None:
+    rows = rows_of(
+        [piece("def", 72, 0, 1), piece("f():", 96, 0, 1), piece("return", 96, 20, 2), piece("1", 138, 20, 2)]
+    )
+    text, lines = code_text(rows, to_box=box_of, source="text_layer")
+    assert text == "def f():\n    return 1"
+    assert [text[line.start : line.end] for line in lines] == ["def f():", "return 1"]
+
+
+def test_a_list_is_cut_at_its_marks() -> None:
+    words = [["•", "one"], ["more"], ["•", "two"], ["(3)", "three"], ["4.", "four"]]
+    rows = [[piece(word, 72 + 20 * j, 20 * i, i) for j, word in enumerate(row)] for i, row in enumerate(words)]
+    assert [len(item) for item in split_list(rows)] == [2, 1, 1, 1]
+
+
+# Reading order
+
+RECTS = st.tuples(*[st.floats(0, 500)] * 4).map(
+    lambda r: (min(r[0], r[2]), min(r[1], r[3]), max(r[0], r[2]), max(r[1], r[3]))
+)
+
+
+@given(st.lists(RECTS, max_size=30))
+def test_reading_order_is_an_order(boxes: list[tuple[float, float, float, float]]) -> None:
+    assert sorted(reading_order(boxes, gap=5)) == list(range(len(boxes)))
+
+
+def test_columns_under_a_common_title() -> None:
+    title = (50.0, 50.0, 550.0, 80.0)
+    left = [(50.0, 100.0 + 50 * i, 290.0, 140.0 + 50 * i) for i in range(4)]
+    right = [(310.0, 100.0 + 50 * i, 550.0, 140.0 + 50 * i) for i in range(4)]
+    foot = (50.0, 700.0, 550.0, 720.0)
+    mixed = [foot, *[box for pair in zip(left, right, strict=True) for box in pair], title]
+    assert [mixed[index] for index in reading_order(mixed, gap=5)] == [title, *left, *right, foot]
+
+
+# The layout model
+
+
+def test_every_word_is_in_exactly_one_region(sample: tuple[Path, dict[str, object]]) -> None:
+    with pymupdf.open(sample[0]) as document:
+        for number in (0, 2, 3):
+            pieces = read_pieces(document[number])
+            regions = find_regions(document[number], pieces, source="text_layer")
+            said = sorted("".join(p.text for p in pieces).replace("-", ""))
+            heard = sorted("".join("".join(r.text.split()) for r in regions if not r.table).replace("-", ""))
+            cells = sorted(
+                "".join("".join(c.text.split()) for r in regions if r.table for c in r.table.cells).replace("-", "")
+            )
+            assert sorted(heard + cells) == said

@@ -1,0 +1,302 @@
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepseek_ocr_rag.assemble import DocumentInfo, assemble
+from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Heading, Page, Table
+from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.tables import table_markdown
+
+INFO = DocumentInfo(id="sha256:0", source="a.pdf", file_name="a.pdf", total_pages=9, metadata={"title": "A"})
+TOP, MIDDLE, BOTTOM = (Box(left=0.1, top=at, right=0.9, bottom=at + 0.03) for at in (0.03, 0.5, 0.95))
+
+
+def block(kind, text, *, box=MIDDLE, name="", **fields):
+    return Block(id=name or text, kind=BlockKind(kind), text=text, page_number=1, boxes=(box,) if box else (), **fields)
+
+
+def join(*pages, first=1) -> Document:
+    made = [
+        Page(
+            number=number,
+            label="",
+            width=595,
+            height=842,
+            blocks=tuple(replace(item, page_number=number, id=f"{number}/{item.id}") for item in blocks),
+        )
+        for number, blocks in enumerate(pages, start=first)
+    ]
+    return assemble(iter(made), info=INFO)
+
+
+def kinds(document):
+    return [[str(item.kind) for item in page.blocks] for page in document.pages]
+
+
+def table_block(rows, *, header_rows=1, name="table", **fields):
+    cells = tuple(
+        Cell(row=row, column=column, text=text, is_header=row < header_rows)
+        for row, texts in enumerate(rows)
+        for column, text in enumerate(texts)
+    )
+    made = Table(rows=len(rows), columns=len(rows[0]), cells=cells, header_rows=header_rows)
+    return block("table", table_markdown(made), table=made, name=name, **fields)
+
+
+# Running heads and feet
+
+
+def test_texts_that_come_back_in_the_margins_are_furniture():
+    document = join(
+        *(
+            [
+                block("paragraph", f"Annual report 2024, page {number}", box=TOP),
+                block("paragraph", f"Text {number}."),
+                block("paragraph", "Confidential", box=BOTTOM),
+            ]
+            for number in range(4)
+        )
+    )
+    assert kinds(document) == [["page_header", "paragraph", "page_footer"]] * 4
+
+
+def test_three_pages_of_many_are_enough_and_two_are_not():
+    pages = [[block("paragraph", f"Text {number}.")] for number in range(20)]
+    for number in (3, 4, 5):
+        pages[number].insert(0, block("paragraph", "Methods", box=TOP))
+    for number in (9, 10):
+        pages[number].insert(0, block("paragraph", "Results", box=TOP))
+    document = join(*pages)
+    assert [document.pages[number].blocks[0].kind for number in (3, 4, 5)] == ["page_header"] * 3
+    assert [document.pages[number].blocks[0].kind for number in (9, 10)] == ["paragraph"] * 2
+
+
+@pytest.mark.parametrize("number", ["7", "- 7 -", "Page 7 of 12", "xiv", "Seite 3", "7/12", "第 7 页", "p. 7"])
+def test_page_numbers_standing_alone_are_furniture(number):
+    assert kinds(join([block("paragraph", "Text."), block("paragraph", number, box=BOTTOM)])) == [
+        ["paragraph", "page_footer"]
+    ]
+
+
+@pytest.mark.parametrize("text", ["Civil", "7 apples", "Ill", "2024 was a good year", "x" * 130])
+def test_other_texts_in_the_margin_are_not(text):
+    assert kinds(join([block("paragraph", text, box=BOTTOM)])) == [["paragraph"]]
+
+
+def test_what_repeats_elsewhere_or_is_long_is_text():
+    again = [
+        block("paragraph", "Note", box=MIDDLE),
+        block("paragraph", "word " * 40, box=TOP),
+        block("paragraph", "x", box=None),
+    ]
+    assert kinds(join(*[again] * 5)) == [["paragraph"] * 3] * 5
+
+
+def test_headings_at_the_top_of_a_page_are_not_eaten():
+    pages = [[block("heading", f"Chapter {number}", box=TOP), block("paragraph", "Text.")] for number in range(1, 6)]
+    assert kinds(join(*pages)) == [["heading", "paragraph"]] * 5
+    running = [[block("heading", "The book", box=TOP), block("paragraph", "Text.")] for _ in range(5)]
+    assert kinds(join(*running)) == [["page_header", "paragraph"]] * 5
+    slides = [
+        [block("heading", "Results" if number < 3 else f"Slide {'abcdefg'[number]}", box=TOP)] for number in range(7)
+    ]
+    assert kinds(join(*slides)) == [["heading"]] * 7
+
+
+def test_labels_of_the_engine_stay():
+    document = join([block("page_header", "Only here"), block("table", "Cell", box=TOP)])
+    assert kinds(document) == [["page_header", "table"]]
+
+
+# Heading levels
+
+
+def levels(*headings):
+    """The levels of headings given as (kind, text, size, level), one on each page."""
+    pages = [
+        [block(kind, text, font_size=size, level=level, name=str(number))]
+        for number, (kind, text, size, level) in enumerate(headings)
+    ]
+    document = join(*pages)
+    assert [heading.text for heading in document.headings] == [text for _, text, _, _ in headings]
+    assert [heading.level for heading in document.headings] == [item.level for item in document.blocks()]
+    return [heading.level for heading in document.headings]
+
+
+def numbered(*texts, kind="heading", size=0.0, level=2):
+    return levels(*((kind, text, size, level) for text in texts))
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1 One", "1.1 Two", "1.1.1 Three", "2 Four", "2.1 Five"], [1, 2, 3, 1, 2]),
+        (["1. One", "1.1. Two", "2) Three", "3.Four"], [1, 2, 1, 1]),
+        (["I. One", "A. Two", "B. Three", "II. Four", "C. Five", "III. Six", "V. Seven"], [1, 2, 2, 1, 2, 1, 1]),
+        (["A. One", "A.1 Two", "B. Three", "I think so"], [1, 2, 1, 1]),
+        (["Part II Many", "Chapter 3 One", "3.1 Two", "Appendix A Three", "A.1 Four"], [1, 2, 3, 2, 3]),
+        (["第一章 总则", "第一节 一般", "第二章 附则"], [1, 2, 1]),
+        (["Chapter 1", "§ 4 Scope", "§ 5 Terms"], [1, 2, 2]),
+        (["1 One", "1.1.1 Deep", "2 Two"], [1, 2, 1]),
+        (["2024 in numbers", "A long way", "Civil engineering", "3D printing"], [1, 1, 1, 1]),
+    ],
+)
+def test_numbers_tell_the_level(texts, expected):
+    assert numbered(*texts) == expected
+
+
+def test_numbers_win_over_what_the_engine_says():
+    assert levels(("heading", "1 One", 0, 2), ("heading", "1.1 Two", 0, 1), ("heading", "2 Three", 0, 4)) == [1, 2, 1]
+
+
+def test_unnumbered_headings_are_what_numbered_ones_of_their_size_are():
+    assert levels(
+        ("title", "The paper", 24, 1),
+        ("heading", "Abstract", 14.1, 2),
+        ("heading", "1 Introduction", 14, 2),
+        ("heading", "1.1 Background", 12, 2),
+        ("heading", "Setting", 12.2, 2),
+        ("heading", "Small print", 9, 2),
+        ("heading", "References", 13.8, 2),
+    ) == [1, 2, 2, 3, 3, 4, 2]
+
+
+def test_sizes_rank_headings_without_numbers_and_noise_is_one_size():
+    assert levels(
+        ("heading", "Top", 20.3, 1),
+        ("heading", "Also top", 19.6, 3),
+        ("heading", "Below", 14, 1),
+        ("heading", "Also below", 13.4, 1),
+    ) == [1, 1, 2, 2]
+
+
+def test_without_sizes_the_engine_decides_and_levels_are_contiguous():
+    assert levels(("title", "T", 0, 1), ("heading", "A", 0, 3), ("heading", "B", 0, 5), ("heading", "C", 0, 3)) == [
+        1,
+        2,
+        3,
+        2,
+    ]
+    assert levels(("heading", "A", 0, 4), ("heading", "B", 0, 0)) == [2, 1]
+
+
+def test_many_titles_are_headings_and_one_is_above_all():
+    assert levels(("title", "A", 0, 1), ("heading", "B", 0, 2), ("title", "C", 0, 1)) == [1, 2, 1]
+    assert levels(("heading", "1 A", 0, 2), ("title", "B", 0, 2), ("heading", "1.1 C", 0, 2)) == [2, 1, 3]
+
+
+def test_the_outline_names_blocks_and_pages():
+    document = join(
+        [block("heading", "A\n  b", level=2)], [block("heading", " ", level=1), block("paragraph", "x")], first=4
+    )
+    assert document.headings == (Heading(block_id="4/A\n  b", page_number=4, level=2, text="A b"),)
+
+
+# Page breaks
+
+
+HEAD, ONE, TWO = ["Year", "Sales"], ["2001", "5"], ["2002", "6"]
+
+
+def test_a_table_goes_on_over_page_breaks():
+    document = join(
+        [
+            block("paragraph", "See below."),
+            table_block([HEAD, ONE]),
+            block("footnote", "1 A note."),
+            block("page_footer", "1"),
+        ],
+        [
+            block("page_header", "Report"),
+            block("caption", "Table 1 (continued)"),
+            table_block([["YEAR", "Sales "], TWO]),
+        ],
+        [table_block([TWO, ONE], header_rows=0), block("paragraph", "After.")],
+    )
+    first, second, third = (item for item in document.blocks() if item.table)
+    assert (first.continues, second.continues, third.continues) == ("", first.id, second.id)
+    assert [item.table.repeats_header for item in (first, second, third)] == [False, True, False]
+    assert second.text == table_block([["YEAR", "Sales "], TWO]).text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([table_block([HEAD, ONE])], [table_block([[*HEAD, "x"], [*ONE, "y"]])]),
+        ([table_block([HEAD, ONE])], [block("paragraph", "Between."), table_block([HEAD, TWO])]),
+        ([table_block([HEAD, ONE]), block("paragraph", "After.")], [table_block([HEAD, TWO])]),
+        ([table_block([HEAD, ONE])], [block("caption", "Table 2"), table_block([HEAD, TWO])]),
+        ([table_block([HEAD, ONE])], [table_block([HEAD, TWO], box=Box(left=0.4, top=0, right=0.6, bottom=1))]),
+        ([table_block([HEAD, ONE])], [block("table", "Year Sales 2002 6")]),
+        ([table_block([HEAD, ONE])], []),
+    ],
+)
+def test_other_tables_do_not(before, after):
+    assert not any(item.continues for item in join(before, after).blocks())
+
+
+def test_pages_that_do_not_follow_each_other_are_not_joined():
+    pages = [
+        Page(number=number, label="", width=1, height=1, blocks=(block("paragraph", "goes on and", name=str(number)),))
+        for number in (1, 3)
+    ]
+    assert not any(item.continues for item in assemble(pages, info=INFO).blocks())
+
+
+@pytest.mark.parametrize(
+    ("end", "begin", "goes_on"),
+    [
+        ("a sentence that", "goes on", True),
+        ("a sentence with a hy-", "phen", True),
+        ("a sentence.", "another", False),
+        ("he said “no.”", "and left", False),
+        ("a sentence that", "Ends differently", False),
+        ("没有句号", "接着", False),
+    ],
+)
+def test_a_paragraph_goes_on_over_a_page_break(end, begin, goes_on):
+    document = join(
+        [block("paragraph", end)], [block("page_header", "x"), block("paragraph", begin), block("paragraph", "y")]
+    )
+    assert [item.continues for item in document.blocks()] == ["", "", f"1/{end}" if goes_on else "", ""]
+
+
+# What holds for every document
+
+
+TEXTS = st.one_of(
+    st.text("ab1.IVX §\n", max_size=12), st.sampled_from(["1 One", "1.1 Two", "goes on", "7", "Head", "continued"])
+)
+BLOCKS = st.builds(
+    lambda kind, text, box, size, level: block(kind, text, box=box, font_size=size, level=level),
+    st.sampled_from(list(BlockKind)),
+    TEXTS,
+    st.sampled_from([TOP, MIDDLE, BOTTOM, None]),
+    st.one_of(st.just(0.0), st.floats(1, 40), st.just(float("inf"))),
+    st.integers(-1, 9),
+)
+TABLES = st.integers(1, 2).flatmap(
+    lambda columns: st.lists(st.lists(TEXTS, min_size=columns, max_size=columns), min_size=1, max_size=3)
+).map(table_block)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.one_of(BLOCKS, TABLES), max_size=5), max_size=6))
+def test_nothing_is_lost_or_rewritten(pages):
+    document = join(*pages)
+    assert [page.number for page in document.pages] == list(range(1, len(pages) + 1))
+    for page, given_blocks in zip(document.pages, pages, strict=True):
+        assert [(item.text, item.boxes) for item in page.blocks] == [(item.text, item.boxes) for item in given_blocks]
+        for item, was in zip(page.blocks, given_blocks, strict=True):
+            assert item.kind == was.kind or item.kind.is_furniture
+            assert (item.table is None) == (was.table is None)
+            assert item.table is None or replace(item.table, repeats_header=False) == was.table
+    used = {item.level for item in document.blocks() if item.kind.is_heading}
+    assert used == set(range(1, len(used) + 1))
+    known = {item.id: item for item in document.blocks()}
+    for item in document.blocks():
+        assert not item.continues or known[item.continues].page_number == item.page_number - 1
+    assert Document.from_dict(json.loads(json.dumps(document.to_dict()))) == document
