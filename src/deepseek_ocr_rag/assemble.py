@@ -20,6 +20,9 @@ from .geometry import Box, bounding_box
 FURNITURE_ZONE = 0.08
 """Running heads and feet have their middle in this share of the page's height, at the top or at the bottom."""
 
+LABELLED_ZONE = 0.15
+"""What an engine calls a running head or foot has its middle within this distance of an edge, or is text."""
+
 FURNITURE_LENGTH = 120
 """Longer blocks are never taken for running heads or feet."""
 
@@ -84,7 +87,9 @@ def _mark_furniture(pages: Sequence[Page]) -> tuple[Page, ...]:
     """Label short texts in the margins that come back on other pages, and page numbers standing alone.
 
     A heading has to say the same, digits included, on half of the pages: chapters may begin at the top of a page.
+    What the engine itself labelled so on two pages counts everywhere in the margins.
     """
+    labelled = Counter(_plain(block) for page in pages for block in page.blocks if block.kind.is_furniture)
     seen: defaultdict[tuple[BlockKind, str], set[int]] = defaultdict(set)
     for page in pages:
         for block in page.blocks:
@@ -93,16 +98,36 @@ def _mark_furniture(pages: Sequence[Page]) -> tuple[Page, ...]:
     half = len(pages) / 2 if len(pages) >= 3 else inf
 
     def marked(block: Block) -> Block:
+        if block.kind.is_furniture:
+            return block if _is_near_edge(block) else _as_text(block)
         zone = _margin(block)
         if zone is None:
             return block
         repeats = len(seen[zone, _folded(block)])
         enough = half if block.kind.is_heading else min(3, half)
-        if repeats >= enough or _PAGE_NUMBER.fullmatch(block.text.strip()):
+        if repeats >= enough or labelled[_plain(block)] > 1 or _PAGE_NUMBER.fullmatch(block.text.strip()):
             return replace(block, kind=zone)
         return block
 
-    return _rewrite(pages, marked)
+    return tuple(_with_some_text(page) for page in _rewrite(pages, marked))
+
+
+def _with_some_text(page: Page) -> Page:
+    """Nothing but running heads and feet on a page: then they are its text, unless they are mere page numbers."""
+    said = [block for block in page.blocks if block.text.strip()]
+    if not all(block.kind.is_furniture and not _PAGE_NUMBER.fullmatch(block.text.strip()) for block in said):
+        return page
+    return replace(page, blocks=tuple(_as_text(block) for block in page.blocks))
+
+
+def _as_text(block: Block) -> Block:
+    return replace(block, kind=BlockKind.PARAGRAPH) if block.kind.is_furniture else block
+
+
+def _is_near_edge(block: Block) -> bool:
+    """Whether an engine's word that a block is furniture can be true: any edge, since pages may lie on their side."""
+    box = bounding_box(block.boxes)
+    return box is None or min(*box.center, 1 - box.center[0], 1 - box.center[1]) < LABELLED_ZONE
 
 
 def _margin(block: Block) -> BlockKind | None:
@@ -116,9 +141,12 @@ def _margin(block: Block) -> BlockKind | None:
     return BlockKind.PAGE_FOOTER if middle > 1 - FURNITURE_ZONE else None
 
 
+def _plain(block: Block) -> str:
+    return " ".join(block.text.split()).casefold()
+
+
 def _folded(block: Block) -> str:
-    text = " ".join(block.text.split()).casefold()
-    return text if block.kind.is_heading else re.sub(r"\d+", "#", text)
+    return _plain(block) if block.kind.is_heading else re.sub(r"\d+", "#", _plain(block))
 
 
 # Heading levels

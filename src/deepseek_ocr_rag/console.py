@@ -12,12 +12,14 @@ import inspect
 import json
 import logging
 import re
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -28,12 +30,8 @@ from .flow import iterate
 from .pipeline import Failure, Progress, ReadOptions, make_engine, results
 from .recognition import OcrEngine
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _MOST_WARNINGS = 10
-_PANEL = "Reading"
 
 
 class Ending(IntEnum):
@@ -46,14 +44,13 @@ class Ending(IntEnum):
     NOTHING_READ = 4
 
 
-ENDINGS = """Exit codes: 0 done; 1 some files or pages failed; 2 wrong usage; 3 a quote was not found; 4 nothing could
-be read."""
+ENDINGS = (
+    "Exit codes: 0 done; 1 some files or pages failed; 2 wrong usage; 3 a quote was not found; 4 nothing could be read."
+)
 
 
-def _option(text: str, *names: str, envvar: str | None = None) -> typer.models.OptionInfo:
-    option = typer.Option(*names, help=text, envvar=envvar, rich_help_panel=_PANEL)
-    assert isinstance(option, typer.models.OptionInfo)  # noqa: S101 - typer says Any; this tells the type checker
-    return option
+def _option(text: str, *names: str, envvar: str | None = None) -> Any:
+    return typer.Option(*names, help=text, envvar=envvar, rich_help_panel="Reading")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,29 +58,29 @@ class Reading:
     """The options of every command that reads."""
 
     engine: Annotated[
-        Literal["auto", "local"], _option("auto: DeepSeek-OCR where a server is set, else local: offline, no model.")
+        Literal["auto", "local"], _option("auto is DeepSeek-OCR where a server is set, else local, which is offline.")
     ] = "auto"
     base_url: Annotated[
-        str, _option("An OpenAI-style server of DeepSeek-OCR; its key: DEEPSEEK_OCR_API_KEY.", envvar="DEEPSEEK_OCR_BASE_URL")
+        str,
+        _option("A server of DeepSeek-OCR; its key goes into DEEPSEEK_OCR_API_KEY.", envvar="DEEPSEEK_OCR_BASE_URL"),
     ] = ""
     model: Annotated[str, _option("The model's name there.", envvar="DEEPSEEK_OCR_MODEL")] = ""
-    ocr: Annotated[OcrEngine, _option("What reads pages without text, offline.")] = "auto"
+    ocr: Annotated[OcrEngine, _option("What the local engine reads pictures of text with.")] = "auto"
     language: Annotated[str, _option("Tesseract's languages, such as kor+eng.")] = "eng"
-    pages: Annotated[str, _option('Such as "1-3,7" or "5-"; all by default.')] = ""
+    pages: Annotated[str, _option('Such as "1-3,7" or "5-"; all where it is not given.')] = ""
     password: Annotated[
-        str, _option("Of encrypted PDFs; safer in the variable, for others can see it here.", envvar="DEEPSEEK_OCR_PASSWORD")
+        str,
+        _option("Of encrypted PDFs; others can see it here, but not in the variable.", envvar="DEEPSEEK_OCR_PASSWORD"),
     ] = ""
-    workers: Annotated[int, _option("Processes that open and read pages; 0: by the machine.")] = 0
-    quiet: Annotated[bool, _option("No progress bar and no warnings.", "--quiet", "-q")] = False
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is by the machine.", rich_help_panel="Reading")] = 0
+    quiet: Annotated[bool, _option("Neither progress nor warnings.", "--quiet", "-q")] = False
 
     def options(self, *, allow_urls: bool = False) -> ReadOptions:
-        """The same for the pipeline.
+        """What the pipeline is to be told.
 
         Raises:
-            BadParameter: If an option makes no sense.
+            BadParameter: If the server's address is none.
         """
-        if self.workers < 0:
-            raise typer.BadParameter("--workers cannot be negative.")
         options = ReadOptions(
             engine=self.engine,
             base_url=self.base_url,
@@ -99,4 +96,198 @@ class Reading:
             raise typer.BadParameter(str(error)) from error
         if isinstance(engine, LocalEngine):
             engine = LocalEngine(ocr=self.ocr, language=self.language)
-        return functools.partial(_replaced, options)(engine)
+        return replace(options, engine=engine)
+
+
+def command(run: Callable[..., None]) -> Callable[..., None]:
+    """Make a function a command: its parameter ``reading`` becomes the options of :class:`Reading`, one by one.
+
+    Errors of ours end it with one line and an exit code.
+    """
+    parameters = inspect.signature(run, eval_str=True).parameters
+    own = [parameter for name, parameter in parameters.items() if name != "reading"]
+    shared = list(inspect.signature(Reading, eval_str=True).parameters.values()) if "reading" in parameters else []
+
+    @functools.wraps(run)
+    def guarded(**given: Any) -> None:
+        if shared:
+            given["reading"] = Reading(**{parameter.name: given.pop(parameter.name) for parameter in shared})
+        try:
+            run(**given)
+        except DeepSeekOCRError as error:
+            say(f"error: {error}")
+            raise typer.Exit(_ending(error)) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            say(f"error: {error.filename or 'output'}: cannot be written ({error.strerror}). Check the path.")
+            raise typer.Exit(Ending.USAGE) from error
+
+    everything = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
+    guarded.__signature__ = inspect.Signature(everything)  # type: ignore[attr-defined] # typer reads it
+    guarded.__annotations__ = {parameter.name: parameter.annotation for parameter in everything}
+    return guarded
+
+
+def _ending(error: DeepSeekOCRError) -> Ending:
+    return Ending.USAGE if isinstance(error, CitationError | PageOutOfRange) else Ending.NOTHING_READ
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would act upon."""
+    return _CONTROLS.sub("\ufffd", text)
+
+
+def say(text: str) -> None:
+    """One line for people, on standard error."""
+    typer.echo(printable(" ".join(text.split())), err=True)
+
+
+def put(text: str) -> None:
+    """A result and a line's end, on standard output, in UTF-8; as it is into a pipe, without controls on a screen."""
+    shown = printable(text) if sys.stdout.isatty() else text
+    typer.echo(f"{shown}\n".encode("utf-8", "replace"), nl=False)
+
+
+def put_json(value: object, *, indent: int | None = 1) -> None:
+    """A result for a program."""
+    put(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+class Run:
+    """Reads files for a command, shows how far it is, and keeps account of what failed."""
+
+    def __init__(self, options: ReadOptions, *, quiet: bool = False) -> None:
+        self._options = options
+        self._quiet = quiet
+        self._documents = 0
+        self._readable = 0
+        self._failures: list[Failure] = []
+        self._damaged: list[str] = []
+
+    def documents(self, files: Sequence[str]) -> Generator[Document]:
+        """Read one file after the other; those that cannot be read are told of and left out."""
+        with shown_progress(quiet=self._quiet) as progress, _shown_warnings(quiet=self._quiet):
+            options = replace(self._options, progress=progress)
+            with closing(iterate(lambda: results(list(files), options))) as outcomes:
+                for outcome in outcomes:
+                    if isinstance(outcome, Failure):
+                        self._failures.append(outcome)
+                        say(f"error: {outcome.error}")
+                        continue
+                    self._count(outcome)
+                    yield outcome
+
+    def only_document(self, file: str) -> Document:
+        """Read one file.
+
+        Raises:
+            Exit: If nothing of it can be read.
+        """
+        with closing(self.documents([file])) as documents:
+            document = next(documents, None)
+        if document is None or not self._readable:
+            self.finish()
+        assert document is not None  # noqa: S101 - finish does not return where nothing was read
+        return document
+
+    def finish(self) -> None:
+        """End the command as the reading went.
+
+        Raises:
+            Exit: If anything failed.
+        """
+        total = self._documents + len(self._failures)
+        if self._failures and total > 1:
+            names = ", ".join(failure.source for failure in self._failures)
+            say(f"error: {len(self._failures)} of {total} files could not be read: {names}")
+        if self._damaged:
+            say(f"error: pages failed: {'; '.join(self._damaged)}")
+        if not self._readable:
+            codes = {_ending(failure.error) for failure in self._failures}
+            raise typer.Exit(Ending.USAGE if codes == {Ending.USAGE} else Ending.NOTHING_READ)
+        if self._failures or self._damaged:
+            raise typer.Exit(Ending.INCOMPLETE)
+
+    def _count(self, document: Document) -> None:
+        failed = [page.number for page in document.pages if page.status == "failed"]
+        self._documents += 1
+        self._readable += len(failed) < len(document.pages)
+        if failed:
+            self._damaged.append(f"{document.file_name} ({_ranges(failed)})")
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as people write them: 1-3, 7."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1][1:] = [number]
+        else:
+            spans.append([number])
+    return ", ".join("-".join(map(str, span)) for span in spans)
+
+
+@contextmanager
+def shown_progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """A bar on standard error for the file that is being read, with pages a second and the time that is left.
+
+    Nothing is shown where nobody looks: when quiet is asked for, or standard error is no terminal.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}", markup=False),
+        TimeRemainingColumn(compact=True),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("opening", total=None, speed="")
+        began, seen, current = time.monotonic(), 0, ""
+
+        def advance(done: Progress) -> None:
+            nonlocal seen, current
+            seen += 1
+            if done.source != current:
+                current = done.source
+                name = printable(PurePath(current).name)[-40:]
+                bar.reset(task, total=done.total_pages, description=name, speed="")
+            bar.update(task, advance=1, speed=f"{seen / (time.monotonic() - began):.1f} pages/s")
+
+        yield advance
+
+
+class _Warnings(logging.Handler):
+    """Shows the first warnings, and that there are more."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._seen = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._seen += 1
+        if self._seen <= _MOST_WARNINGS:
+            say(f"warning: {record.getMessage()}")
+        elif self._seen == _MOST_WARNINGS + 1:
+            say("warning: there are more; they are not shown.")
+
+
+@contextmanager
+def _shown_warnings(*, quiet: bool) -> Iterator[None]:
+    logger = logging.getLogger("deepseek_ocr_rag")
+    handler: logging.Handler = logging.NullHandler() if quiet else _Warnings()
+    propagates, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagates

@@ -1,8 +1,8 @@
-"""A document as one HTML page that stands alone: an element of its kind for every block, and where the block stands.
+"""Documents as files: markdown, JSON, or one HTML page that stands alone.
 
-What a document says is hostile here. Every character of it goes through :func:`_escaped`, no attribute that a browser
-acts on is made of it, and the page's own policy (CSP) forbids scripts, pictures, frames, forms and any style but the
-one sheet that is written below.
+The page has an element of its kind for every block. What a document says is hostile here: every character of it goes
+through :func:`_escaped`, no attribute that a browser acts on is made of it, and the page's own policy (CSP) forbids
+scripts, pictures, frames, forms and any style but the one sheet that is written below.
 
 Each element carries ``data-block`` (the block's id), ``data-page`` (from 1) and ``data-box``: left, top, right, bottom
 in 1/10000 of the page as displayed, several boxes separated by commas.
@@ -13,13 +13,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import re
-from collections import defaultdict
+import secrets
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from pathlib import Path, PurePath
+from typing import Literal
 
 from .document import BULLETS, Block, BlockKind, Cell, Document, Page, Table
 from .geometry import Box
+
+Format = Literal["md", "json", "html"]
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1d2129; --soft: #5b6472; --line: #d5d9e0; --tint: #f3f5f8; }
@@ -55,6 +61,10 @@ _CONTENTS_FROM = 3
 
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that HTML does not take: controls, halves of characters, non-characters."""
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+_LONGEST_STEM = 120
+"""Bytes: file systems take names of 255."""
 
 _NUMBERED = re.compile(r"(\d{1,9})[.)]\s+")
 
@@ -207,3 +217,51 @@ def _cell(cell: Cell, table: Table, page_number: int) -> str:
     )
     place = f" {_box(page_number, [cell.box])}" if cell.box is not None else ""
     return f"<{name}{scope}{spans}{place}>{_escaped(cell.text)}</{name}>"
+
+
+def exported(document: Document, form: Format) -> str:
+    """The document in one of the forms."""
+    if form == "html":
+        return document_html(document)
+    if form == "json":
+        return json.dumps(document.to_dict(), ensure_ascii=False, indent=1)
+    return document.markdown
+
+
+class OutputFolder:
+    """A folder for one file of each document, called like it.
+
+    Names are made safe: they never lead out of the folder, and two documents never get the same one, in any case of
+    letters. A file of an earlier run is replaced, at once and whole.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._taken: set[str] = set()
+        self._numbers: Counter[str] = Counter()
+
+    def write(self, document: Document, form: Format) -> Path:
+        """Write a document and return the path.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        path = self.folder / self._name(document.file_name, f".{form}")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+        try:
+            temporary.write_bytes(exported(document, form).encode("utf-8", "replace"))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return path
+
+    def _name(self, file_name: str, suffix: str) -> str:
+        stem = _UNSAFE.sub("_", PurePath(file_name).stem).strip(". ")
+        stem = stem.encode("utf-8", "replace")[:_LONGEST_STEM].decode("utf-8", "ignore") or "document"
+        name, key = f"{stem}{suffix}", stem.casefold()
+        while name.casefold() in self._taken:
+            self._numbers[key] += 1
+            name = f"{stem}-{self._numbers[key] + 1}{suffix}"
+        self._taken.add(name.casefold())
+        return name

@@ -1,21 +1,30 @@
-"""Words found by their rarity: BM25 over a few hundred or thousand texts, with no model and no key.
+"""Search and answers with no model and no key: BM25 over texts, and the sentences of the best ones.
 
-Enough for the demo and for small folders. It is lexical: a question in other words than the text's finds nothing.
+Enough for the demo and for a folder. It is lexical: a question in other words than the text's finds nothing. An
+answer is made of sentences as they stand, so that each of them can be located to the letter.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from .quotes import CJK
 
 _WORD = re.compile(rf"[{CJK}]|(?:(?![{CJK}])\w)+")
 """A word; of scripts that write none apart, a character."""
 
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…][\"'”’»)\]]*(?=\s+[^\s\da-z])|[。！？…][”’」』）】]*|$)", re.DOTALL)
+_NEAR = 0.75
+"""What a further sentence must score, as a share of the best one's score."""
+
+_RULE = re.compile(r"[|:\s-]+")
+"""The line under the header of a markdown table."""
+
 
 class WordIndex:
-    """Texts that can be searched for words; they are known by their place in the sequence.
+    """Texts that can be searched for words; a text is known by its place in the sequence.
 
     Raises:
         ValueError: If there are no texts.
@@ -39,7 +48,77 @@ class WordIndex:
         return [(place, scores[place]) for place in best if scores[place] > 0]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A text that a search found, as a framework or store gives it back."""
+
+    text: str
+    metadata: Mapping[str, object]
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
+    """A sentence or a table's row, as it stands in a hit; ``about`` is what stands over it."""
+
+    text: str
+    about: str
+    hit: Hit
+    score: float
+
+
+def answer(question: str, hits: Sequence[Hit], *, limit: int = 2) -> list[Sentence]:
+    """The sentences of the hits that answer best, best first; none where nothing fits.
+
+    A sentence is weighed by its words and those of its section, a table's row by its caption's and header's too, and
+    by the score of its hit. One is added only where it has words of the question that those before it lack.
+    """
+    asked, chosen = set(_words(question)), list[Sentence]()
+    for sentence in _ranked(question, hits):
+        said = asked.intersection(_words(f"{sentence.about} {sentence.text}"))
+        if said and (not chosen or sentence.score >= _NEAR * chosen[0].score):
+            chosen.append(sentence)
+            asked -= said
+    return chosen[:limit]
+
+
+def _ranked(question: str, hits: Sequence[Hit]) -> list[Sentence]:
+    found = [
+        (hit, text, f"{hit.metadata.get('section_path', '')} {about}")
+        for hit in hits
+        for text, about in _sentences(hit.text)
+    ]
+    if not found:
+        return []
+    index = WordIndex([f"{about} {text}" for _, text, about in found])
+    top = max(hit.score for hit in hits)
+    ranked = []
+    for place, score in index.search(question, limit=len(found)):
+        hit, text, about = found[place]
+        ranked.append(Sentence(text=text, about=about, hit=hit, score=score * hit.score / top))
+    return sorted(ranked, key=lambda sentence: -sentence.score)
+
+
+def _sentences(text: str) -> Iterator[tuple[str, str]]:
+    """Sentences and table rows of a chunk's text, each with what stands over it and says what it is about."""
+    header = caption = ""
+    for line in text.split("\n"):
+        if line.startswith("|"):
+            if header and not _RULE.fullmatch(line):
+                yield line, f"{caption} {header}"
+            header = header or line
+        elif line.strip() and not line.startswith(("#", "```")):
+            header, caption = "", line
+            for match in _SENTENCE.finditer(line):
+                yield match[0], ""
+
+
 def _words(text: str) -> list[str]:
     from bm25s.stopwords import STOPWORDS_EN
 
-    return [word for word in _WORD.findall(text.casefold()) if word not in STOPWORDS_EN]
+    return [_stem(word) for word in _WORD.findall(text.casefold()) if word not in STOPWORDS_EN]
+
+
+def _stem(word: str) -> str:
+    """Plural or not is the same word."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word

@@ -27,6 +27,9 @@ _LINE_END = re.compile(r"[^\n](?=\n)")
 _SAMPLE = 8
 """Characters per token that are looked at to guess how many fit; more than any script needs."""
 
+DEEPEST_INDENT = 16
+"""Deeper lines of code lose their indentation where a chunk begins with them."""
+
 
 class Keep(IntEnum):
     """How much a part wants the next one in its chunk."""
@@ -137,7 +140,7 @@ class Splitter:
         parts: list[Part] = []
         for block in chain:
             before, start, after = markdown_parts(block)
-            start, end = _trim(block.text, start, len(block.text), lines_only=block.kind is BlockKind.CODE)
+            start, end = _trim(block.text, start, len(block.text), is_code=block.kind is BlockKind.CODE)
             if start < end:
                 keep = Keep.ALWAYS if block.kind.is_heading else Keep.NO
                 part = Part(block=block, start=start, end=end, glue=" " if parts else glue, before=before, after=after)
@@ -177,13 +180,13 @@ class Splitter:
         return replace(part, cost=max(1, self.count(part.glue + part.before + part.text + part.after)))
 
     def _slice(self, part: Part, start: int, end: int) -> Part:
-        start, end = _trim(part.block.text, start, end, lines_only=part.block.kind is BlockKind.CODE)
+        start, end = _trim(part.block.text, start, end, is_code=part.block.kind is BlockKind.CODE)
         return self._priced(replace(part, start=start, end=end, cells=()))
 
     def _rest(self, part: Part, head: Part) -> Part:
         """What is left of a part after its head; priced exactly once it is small enough for that to matter."""
         text, is_code = part.block.text, part.block.kind is BlockKind.CODE
-        start, end = _trim(text, head.end, part.end, lines_only=is_code)
+        start, end = _trim(text, head.end, part.end, is_code=is_code)
         glue = text[head.end : start]
         rest = replace(part, start=start, glue=glue if len(glue) <= 2 else " ", before=part.before if is_code else "")
         if end - start > 4 * _SAMPLE * head.cost:
@@ -244,13 +247,16 @@ def _is_shown(chains: Sequence[list[Block]], at: int) -> bool:
     return at < len(chains) and chains[at][0].kind in (BlockKind.TABLE, BlockKind.FIGURE)
 
 
-def _trim(text: str, start: int, end: int, *, lines_only: bool = False) -> tuple[int, int]:
-    """Leave white space out at both ends; in code only empty lines, since indentation means something."""
-    while start < end and (text[start] in "\r\n" if lines_only else text[start].isspace()):
-        start += 1
-    while start < end and text[end - 1].isspace():
+def _trim(text: str, start: int, end: int, *, is_code: bool = False) -> tuple[int, int]:
+    """Leave white space out at both ends, but for the indentation of a line of code that is not absurdly deep."""
+    first = start
+    while first < end and text[first].isspace():
+        first += 1
+    while first < end and text[end - 1].isspace():
         end -= 1
-    return start, end
+    line = max(start, first - DEEPEST_INDENT, text.rfind("\n", max(0, first - DEEPEST_INDENT), first) + 1)
+    begins_line = line == 0 or text[line - 1] == "\n"
+    return (line if is_code and begins_line else first), end
 
 
 def _place_to_cut(part: Part, size: int, *, at_sentence: bool) -> int | None:
@@ -269,7 +275,8 @@ def _place_to_cut(part: Part, size: int, *, at_sentence: bool) -> int | None:
     space = next((at for at in range(limit, least, -1) if text[at].isspace()), None)
     if space is not None and text[start:space].strip():
         return space
-    return visible_break(text, limit, start)
+    place = visible_break(text, limit, start)
+    return place if text[start:place].strip() else None
 
 
 def visible_break(text: str, limit: int, start: int) -> int:

@@ -69,7 +69,7 @@ def test_a_stamp_on_a_scan_is_no_text_layer() -> None:
 
 def test_glyphs_without_unicode_are_garbage() -> None:
     page = pymupdf.open().new_page()
-    page.insert_font(fontname="F0", fontbuffer=pymupdf.Font("notos").buffer)
+    page.insert_font(fontname="F0", fontbuffer=pymupdf.Font("cjk").buffer)
     page.insert_text((72, 100), "\ue001\ue002\ue003 \ue004\ue005 " * 4, fontname="F0")
     assert inspect_layer(page).verdict == "garbage"
 

@@ -1,0 +1,118 @@
+"""Fixtures of both integrations: the sample document, small files that need no OCR, and an engine that keeps count."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pymupdf
+import pytest
+
+from deepseek_ocr_rag import (
+    Document,
+    EngineRejected,
+    PageImage,
+    PageRequest,
+    ReadOptions,
+    Recognition,
+    read,
+)
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample document. Read its first pages only: the last ones are scans, which take long."""
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        make_sample = importlib.import_module("make_sample").make_sample
+    finally:
+        sys.path.remove(str(EXAMPLES))
+    path: Path = tmp_path_factory.mktemp("sample") / "sample.pdf"
+    make_sample(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sample_document(sample: Path) -> Document:
+    """What the core makes of the sample's first two pages."""
+    (document,) = read(sample, ReadOptions(engine="local", pages="1-2"))
+    return document
+
+
+@pytest.fixture
+def make_pdf(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a PDF with a page for each text; an empty text is a blank page."""
+
+    def make(name: str, *texts: str) -> Path:
+        path = tmp_path / name
+        with pymupdf.open() as document:
+            for text in texts:
+                page = document.new_page()
+                if text:
+                    page.insert_text((72, 72), text)
+            document.save(path)
+        return path
+
+    return make
+
+
+class SpyEngine:
+    """Reads the text layer under a heading; refuses the pages in ``fail``; counts the files that are in flight."""
+
+    name = "spy"
+    fingerprint = "spy 1"
+    request = PageRequest(words=True)
+
+    def __init__(self, *, fail: tuple[int, ...] = ()) -> None:
+        self.fail = fail
+        self.in_flight: list[str] = []
+        self.most_files = 0
+
+    async def recognize(self, page: PageImage, *, task: str = "markdown") -> Recognition:
+        """One page.
+
+        Raises:
+            EngineRejected: For the pages in ``fail``.
+        """
+        self.in_flight.append(page.source)
+        self.most_files = max(self.most_files, len(set(self.in_flight)))
+        await asyncio.sleep(0.02)
+        self.in_flight.remove(page.source)
+        if page.page_number in self.fail:
+            raise EngineRejected(
+                f"refused to do {task}.", source=page.source, page_number=page.page_number, hint="Do not ask."
+            )
+        said = " ".join(word.text for word in page.words) or "Nothing."
+        text = (
+            f"<|ref|>sub_title<|/ref|><|det|>[[100, 20, 300, 40]]<|/det|>\n# Part {page.page_number}\n\n"
+            f"<|ref|>text<|/ref|><|det|>[[100, 60, 900, 100]]<|/det|>\n{said}\n"
+        )
+        return Recognition(page_number=page.page_number, engine="spy", text=text, finish_reason="stop")
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture
+def spy_engine() -> type[SpyEngine]:
+    """The class, for tests to make engines of."""
+    return SpyEngine
+
+
+@pytest.fixture
+def children() -> Callable[[], set[int]]:
+    """The processes that this one has started and that still run."""
+
+    def running() -> set[int]:
+        tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        return {int(number) for task in tasks for number in task.read_text().split()}
+
+    if not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists():
+        pytest.skip("this system does not list child processes")
+    return running

@@ -1,0 +1,69 @@
+"""The loader: files, folders, globs, URLs or bytes in, LangChain documents out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from langchain_core.document_loaders import BaseLoader
+from langchain_core.documents import Document
+
+from deepseek_ocr_rag import Failure, Input, ReadOptions, aread, read
+
+from .settings import ReadSettings
+
+
+@dataclass(eq=False)
+class DeepSeekOCRLoader(ReadSettings, BaseLoader):
+    """Loads PDFs, pictures and office files; takes the settings of :class:`ReadSettings`, and these.
+
+    Args:
+        file_path: A path, URL, bytes, binary file, folder, glob, or several of those.
+        fs: An fsspec file system that paths are read from.
+        allow_urls: Whether http and https inputs are fetched.
+        on_error: What to do about a file that cannot be read: ``raise``, or ``skip``. None raises for a single file
+            and skips in folders, globs and lists; ``failures`` then lists what was skipped.
+
+    Examples:
+        ``DeepSeekOCRLoader("report.pdf", mode="chunk").load()``
+    """
+
+    file_path: Input | Iterable[Input] = field(repr=False)
+    fs: Any = field(default=None, kw_only=True, repr=False)
+    allow_urls: bool = field(default=False, kw_only=True)
+    on_error: Literal["raise", "skip"] | None = field(default=None, kw_only=True)
+    failures: list[Failure] = field(default_factory=list, init=False, repr=False)
+    """The files that the last run skipped."""
+
+    def __post_init__(self) -> None:
+        """Keep what an iterator gives, so that the loader can load again."""
+        super().__post_init__()
+        if isinstance(self.file_path, Iterator) and not hasattr(self.file_path, "read"):
+            self.file_path = list(self.file_path)
+
+    def lazy_load(self) -> Iterator[Document]:
+        """Read file by file; closing the generator stops all work.
+
+        Raises:
+            SourceError: If a file cannot be read; ``on_error`` says whether.
+            PageFailed: If a page cannot be read and ``failed_pages`` is ``raise``.
+        """
+        with closing(read(self.file_path, self._begin())) as found:
+            for document in found:
+                yield from self.documents(document)
+
+    async def alazy_load(self) -> AsyncIterator[Document]:
+        """Like :meth:`lazy_load`, without blocking the event loop."""
+        async with aclosing(aread(self.file_path, self._begin())) as found:
+            async for document in found:
+                for made in await asyncio.to_thread(list, self.documents(document)):
+                    yield made
+
+    def _begin(self) -> ReadOptions:
+        self.failures = []
+        return self.read_options(
+            fs=self.fs, allow_urls=self.allow_urls, on_error=self.on_error, on_failure=self.failures.append
+        )

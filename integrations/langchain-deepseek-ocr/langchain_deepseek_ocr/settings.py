@@ -1,0 +1,120 @@
+"""What the loader and the parser have in common: how to read, and how a document of ours becomes LangChain's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from langchain_core.documents import Document
+from pydantic import SecretStr
+
+from deepseek_ocr_rag import ChunkOptions, Engine, Failure, Mode, PageFailed, Progress, ReadOptions, records
+from deepseek_ocr_rag import Document as ReadDocument
+
+
+@dataclass(kw_only=True, eq=False)
+class ReadSettings:
+    """How to read.
+
+    Args:
+        mode: What one document is: a ``page``, a whole file (``document``), or a ``chunk``.
+        engine: ``auto`` (the server that ``base_url`` names, else ``local``), ``local``, which is offline, or an
+            engine object.
+        base_url: An OpenAI-style server of DeepSeek-OCR; also from ``DEEPSEEK_OCR_BASE_URL``.
+        model: The model's name there; also from ``DEEPSEEK_OCR_MODEL``.
+        api_key: Its key; also from ``DEEPSEEK_OCR_API_KEY``. Never shown.
+        pages: ``"1-3,7"``, a number or numbers, counted from 1; None is all.
+        password: For encrypted PDFs. Never shown.
+        workers: Worker processes; 0 is one for each core, four at most.
+        page_seconds: Time limit of one page in a worker.
+        max_tokens: Budget of a chunk, section path included, in mode ``chunk``.
+        tokenizer: Vocabulary that chunks are counted with.
+        failed_pages: ``raise`` stops at a file of which a page failed, before any of its documents is given: indexing
+            with a clean-up would delete what an earlier run had of that page.
+        keep_blank: Whether blank pages are documents, too; they have no text.
+        progress: Called after each page.
+
+    Raises:
+        ValueError: If ``max_tokens`` is too small or the tokenizer unknown.
+    """
+
+    mode: Mode = "page"
+    engine: Engine | Literal["auto", "local"] = "auto"
+    base_url: str = field(default="", repr=False)  # people write logins into addresses
+    model: str = ""
+    api_key: SecretStr | str | None = field(default=None, repr=False)
+    pages: str | int | tuple[int, ...] | list[int] | None = None
+    password: SecretStr | str | None = field(default=None, repr=False)
+    workers: int = 0
+    page_seconds: float = 120.0
+    max_tokens: int = 512
+    tokenizer: str = "cl100k_base"
+    failed_pages: Literal["keep", "raise"] = "keep"
+    keep_blank: bool = False
+    progress: Callable[[Progress], None] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before anything is read."""
+        self.api_key, self.password = _secret(self.api_key), _secret(self.password)
+        self.chunk_options()
+
+    def read_options(
+        self,
+        *,
+        fs: Any = None,
+        allow_urls: bool = False,
+        on_error: Literal["raise", "skip"] | None = None,
+        on_failure: Callable[[Failure], None] | None = None,
+    ) -> ReadOptions:
+        """The options of the core, with what only the loader has."""
+        return ReadOptions(
+            engine=self.engine,
+            base_url=self.base_url,
+            model=self.model,
+            api_key=_revealed(self.api_key),
+            pages=tuple(self.pages) if isinstance(self.pages, list) else self.pages,
+            password=_revealed(self.password),
+            workers=self.workers,
+            page_seconds=self.page_seconds,
+            progress=self.progress,
+            fs=fs,
+            allow_urls=allow_urls,
+            on_error=on_error,
+            on_failure=on_failure,
+        )
+
+    def chunk_options(self) -> ChunkOptions:
+        """How chunks are cut."""
+        return ChunkOptions(max_tokens=self.max_tokens, counter=self.tokenizer)
+
+    def documents(self, document: ReadDocument) -> Iterator[Document]:
+        """LangChain's documents of one of ours.
+
+        Raises:
+            PageFailed: If a page failed and ``failed_pages`` says to raise.
+        """
+        if self.failed_pages == "raise":
+            _check_pages(document)
+        for record in records(document, self.mode, options=self.chunk_options()):
+            if record.text or self.keep_blank or record.metadata["page_status"] != "empty":
+                yield Document(record.text, id=record.id, metadata=dict(record.metadata))
+
+
+def _check_pages(document: ReadDocument) -> None:
+    for page in document.pages:
+        if page.status == "failed":
+            raise PageFailed(
+                f"could not be read: {' '.join(page.warnings)}",
+                source=document.source,
+                page_number=page.number,
+                hint='Leave it out with pages=..., or pass failed_pages="keep" to have the other pages.',
+            )
+
+
+def _secret(value: SecretStr | str | None) -> SecretStr | None:
+    return SecretStr(value) if isinstance(value, str) else value
+
+
+def _revealed(value: SecretStr | str | None) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value or ""

@@ -1,0 +1,6 @@
+"""Documents read by DeepSeek-OCR, or offline, as LlamaIndex documents and nodes that can be cited to the line."""
+
+from .base import DeepSeekOCRReader
+from .node_parser import DeepSeekOCRNodeParser, content_id
+
+__all__ = ["DeepSeekOCRNodeParser", "DeepSeekOCRReader", "content_id"]

@@ -1,0 +1,253 @@
+"""The reader: files in, one LlamaIndex document per page, file or chunk out.
+
+LlamaIndex keys updates by ``Document.id_`` and a hash over text and metadata, keys in order. So ids depend on content
+alone, the metadata's keys never change their order, and nothing in it changes from one run to the next. Documents
+have no SOURCE relationship: the docstore would look for the file's id, and ingest everything again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, closing, contextmanager
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
+
+from llama_index.core.bridge.pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
+from llama_index.core.readers.base import BasePydanticReader
+from llama_index.core.schema import Document
+
+from deepseek_ocr_rag import (
+    EXCLUDED_FROM_EMBEDDING,
+    EXCLUDED_FROM_LLM,
+    ChunkOptions,
+    Engine,
+    Input,
+    Mode,
+    PageFailed,
+    Progress,
+    ReadOptions,
+    Record,
+    aread,
+    read,
+    records,
+)
+from deepseek_ocr_rag import Document as ReadDocument
+
+SHOWN = ("source", "file_name", "page_label", "section_path")
+"""Our keys that somebody is shown."""
+
+READS_AT_ONCE = 4
+"""Calls of ``aload_data`` that read at the same time in one event loop; SimpleDirectoryReader starts all at once."""
+
+_places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+class DeepSeekOCRReader(BasePydanticReader):
+    """Reads PDFs, pictures and office files with DeepSeek-OCR, or offline.
+
+    The metadata of each document says where its text stands: ``source``, ``page_number``, ``page_label`` and
+    ``regions``, the boxes of its lines, for ``deepseek_ocr_rag.locate`` and ``highlight_page``. An embedder is shown
+    the text and its ``section_path`` only.
+
+    Examples:
+        ``DeepSeekOCRReader(mode="chunk").load_data("report.pdf")``
+    """
+
+    mode: Mode = Field(default="page", description="What one document is: a page, a whole file, or a chunk.")
+    engine: Literal["auto", "local"] | Engine = Field(
+        default="auto",
+        description="'auto' is the server that base_url names, else 'local', which is offline; or an engine object.",
+    )
+    base_url: str = Field(
+        default="", repr=False, description="OpenAI-style server, without a login; also from DEEPSEEK_OCR_BASE_URL."
+    )
+    model: str = Field(default="", description="The model's name on that server; also from DEEPSEEK_OCR_MODEL.")
+    api_key: SecretStr | None = Field(
+        default=None, exclude=True, repr=False, description="Its key; also from DEEPSEEK_OCR_API_KEY."
+    )
+    pages: str | int | list[int] | None = Field(default=None, description="Such as '1-3,7', from 1; None is all.")
+    password: SecretStr | None = Field(default=None, exclude=True, repr=False, description="For encrypted PDFs.")
+    allow_urls: bool = Field(default=False, description="Whether http and https inputs are fetched.")
+    workers: int = Field(default=0, ge=0, description="Worker processes; 0 is one for each core, four at most.")
+    page_seconds: float = Field(default=120.0, gt=0, description="Time limit of one page in a worker.")
+    max_tokens: int = Field(default=512, description="Budget of a chunk, section path included, in mode 'chunk'.")
+    tokenizer: str = Field(default="cl100k_base", description="Vocabulary that chunks are counted with.")
+    on_error: Literal["raise", "skip"] | None = Field(
+        default=None,
+        description="What to do about a file that cannot be read. None skips it in folders, globs and lists.",
+    )
+    failed_pages: Literal["keep", "raise"] = Field(
+        default="keep",
+        description="'raise' stops at a file of which a page failed, before any of its documents is given.",
+    )
+    keep_blank: bool = Field(default=False, description="Whether blank pages are documents, too; they have no text.")
+    show_progress: bool = Field(default=False, description="Whether to show a bar that counts pages.")
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The type's tag in serialized readers."""
+        return "DeepSeekOCRReader"
+
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _check_engine(cls, value: object) -> object:
+        if isinstance(value, str) and value not in ("auto", "local"):
+            raise ValueError(
+                f"{value!r} is none. Pass 'auto', 'local' or an engine object. The object itself is not in to_dict(): "
+                "pass it again, DeepSeekOCRReader.from_dict(data, engine=...)"
+            )
+        return value
+
+    @field_serializer("engine")
+    def _name_engine(self, value: str | Engine) -> str:
+        return value if isinstance(value, str) else value.fingerprint
+
+    @model_validator(mode="after")
+    def _check_chunks(self) -> DeepSeekOCRReader:
+        self._chunk_options()
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state to pickle; an engine that cannot be pickled must not be replaced in silence.
+
+        Raises:
+            TypeError: If it cannot.
+        """
+        state = super().__getstate__()
+        if "engine" not in state["__dict__"]:
+            raise TypeError(f"{type(self.engine).__name__} cannot be pickled: use num_workers=None, or another engine")
+        return state
+
+    def load_data(
+        self, file: Input | Iterable[Input], extra_info: Mapping[str, Any] | None = None, fs: Any = None
+    ) -> list[Document]:
+        """Read files.
+
+        Args:
+            file: A path, URL, bytes, binary file, folder, glob, or a list of those.
+            extra_info: Metadata to add; it is not embedded, and does not overwrite the reader's own.
+            fs: An fsspec file system that paths are read from.
+
+        Raises:
+            SourceError: If a file cannot be read; ``on_error`` says whether.
+            PageFailed: If a page cannot be read and ``failed_pages`` is ``raise``.
+        """
+        return list(self.lazy_load_data(file, extra_info, fs))
+
+    def lazy_load_data(
+        self, file: Input | Iterable[Input], extra_info: Mapping[str, Any] | None = None, fs: Any = None
+    ) -> Iterator[Document]:
+        """Like :meth:`load_data`, file by file; closing the iterator stops all work."""
+        with _progress(show=self.show_progress) as progress, closing(read(file, self._options(fs, progress))) as found:
+            for document in found:
+                yield from self._documents(document, extra_info or {})
+
+    async def aload_data(
+        self, file: Input | Iterable[Input], extra_info: Mapping[str, Any] | None = None, fs: Any = None
+    ) -> list[Document]:
+        """Like :meth:`load_data`, without blocking the event loop; of many calls, a few read at the same time."""
+        documents: list[Document] = []
+        with _progress(show=self.show_progress) as progress:
+            async with _place(), aclosing(aread(file, self._options(fs, progress))) as found:
+                async for document in found:
+                    # Counting tokens takes its time.
+                    documents += await asyncio.to_thread(list, self._documents(document, extra_info or {}))
+        return documents
+
+    async def alazy_load_data(
+        self, file: Input | Iterable[Input], extra_info: Mapping[str, Any] | None = None, fs: Any = None
+    ) -> Iterable[Document]:
+        """The documents in the shape that the base class has: awaited, an iterable that does not block any more."""
+        return await self.aload_data(file, extra_info, fs)
+
+    def _options(self, fs: Any, progress: Callable[[Progress], None] | None) -> ReadOptions:
+        return ReadOptions(
+            engine=self.engine,
+            base_url=self.base_url,
+            model=self.model,
+            api_key=self.api_key.get_secret_value() if self.api_key else "",
+            pages=tuple(self.pages) if isinstance(self.pages, list) else self.pages,
+            password=self.password.get_secret_value() if self.password else "",
+            allow_urls=self.allow_urls,
+            fs=fs,
+            workers=self.workers,
+            page_seconds=self.page_seconds,
+            on_error=self.on_error,
+            progress=progress,
+        )
+
+    def _chunk_options(self) -> ChunkOptions:
+        return ChunkOptions(max_tokens=self.max_tokens, counter=self.tokenizer)
+
+    def _documents(self, document: ReadDocument, extra_info: Mapping[str, Any]) -> Iterator[Document]:
+        if self.failed_pages == "raise":
+            _check_pages(document)
+        for record in records(document, self.mode, options=self._chunk_options()):
+            if record.text or self.keep_blank or record.metadata["page_status"] != "empty":
+                yield _document(record, extra_info)
+
+
+def exclusions(metadata: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Which keys an embedder, and which a model that answers, is not to see: (embedding, LLM).
+
+    What is empty is hidden as well, since "section_path: " would be embedded. Of a page that failed the status is
+    shown: embedders refuse empty texts, and a model should know.
+    """
+    shown = {"page_status"} if metadata.get("page_status") == "failed" else set()
+    hidden = []
+    for excluded in (EXCLUDED_FROM_EMBEDDING, EXCLUDED_FROM_LLM):
+        empty = [key for key in SHOWN if key not in excluded and not metadata.get(key)]
+        hidden.append([*(key for key in excluded if key not in shown), *empty])
+    return hidden[0], hidden[1]
+
+
+def _document(record: Record, extra_info: Mapping[str, Any]) -> Document:
+    added = {key: value for key, value in extra_info.items() if key not in record.metadata}
+    embedding, llm = exclusions(record.metadata)
+    return Document(
+        id_=record.id,
+        text=record.text,
+        metadata={**record.metadata, **added},
+        excluded_embed_metadata_keys=[*embedding, *added],
+        excluded_llm_metadata_keys=llm,
+    )
+
+
+def _check_pages(document: ReadDocument) -> None:
+    for page in document.pages:
+        if page.status == "failed":
+            raise PageFailed(
+                f"could not be read: {' '.join(page.warnings)}",
+                source=document.source,
+                page_number=page.number,
+                hint='Leave it out with pages=..., or pass failed_pages="keep" to have the other pages.',
+            )
+
+
+def _place() -> asyncio.Semaphore:
+    """One of the places for those who read, in this event loop."""
+    loop = asyncio.get_running_loop()
+    return _places.setdefault(loop, asyncio.Semaphore(READS_AT_ONCE))
+
+
+@contextmanager
+def _progress(*, show: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """A bar that counts the pages of all files as they become known."""
+    if not show:
+        yield None
+        return
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]  # it has none; what LlamaIndex shows bars with
+
+    left = 0
+    with tqdm(total=0, desc="Reading pages", unit="page") as bar:
+
+        def report(progress: Progress) -> None:
+            nonlocal left
+            if left == 0:
+                left = progress.total_pages
+                bar.total += left
+            left -= 1
+            bar.update()
+
+        yield report

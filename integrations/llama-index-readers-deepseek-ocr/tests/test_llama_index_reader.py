@@ -1,0 +1,331 @@
+"""The reader as LlamaIndex calls it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import pickle
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+import pytest
+from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
+from llama_index.core.embeddings import MockEmbedding
+from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.readers.base import BasePydanticReader, BaseReader, ReaderConfig
+from llama_index.core.schema import MetadataMode
+from llama_index.core.storage.docstore import SimpleDocumentStore
+from llama_index.core.vector_stores import SimpleVectorStore
+from llama_index.readers import deepseek_ocr
+from llama_index.readers.deepseek_ocr import DeepSeekOCRReader, base
+from pydantic import SecretStr, ValidationError
+
+from deepseek_ocr_rag import (
+    CorruptSource,
+    Document,
+    LocalEngine,
+    PageFailed,
+    Passage,
+    ReplayEngine,
+    locate,
+    records,
+    token_counter,
+)
+
+MakePdf = Callable[..., Path]
+
+
+def test_class() -> None:
+    names_of_base_classes = [base.__name__ for base in DeepSeekOCRReader.__mro__]
+    assert BaseReader.__name__ in names_of_base_classes
+    assert BasePydanticReader.__name__ in names_of_base_classes
+    assert DeepSeekOCRReader.class_name() == "DeepSeekOCRReader"
+    assert DeepSeekOCRReader().is_remote is False
+
+
+def test_the_namespace_is_left_to_llama_index() -> None:
+    folder = Path(str(deepseek_ocr.__file__)).parent
+    assert (folder / "py.typed").exists()
+    assert not [place for place in folder.parents[:2] if (place / "__init__.py").exists()]
+
+
+@pytest.fixture
+def canned(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> None:
+    """Reading takes long; where it is not the point, it has been done."""
+
+    def read(*_: object) -> Iterator[Document]:
+        yield sample_document
+
+    monkeypatch.setattr(base, "read", read)
+
+
+def test_a_real_file_is_read_as_the_core_reads_it(sample: Path, sample_document: Document) -> None:
+    documents = DeepSeekOCRReader(mode="chunk", engine="local", pages="1-2").load_data(sample)
+    expected = records(sample_document, "chunk")
+    assert [(item.id_, item.text, item.metadata) for item in documents] == [
+        (item.id, item.text, item.metadata) for item in expected
+    ]
+
+
+@pytest.mark.usefixtures("canned")
+@pytest.mark.parametrize("mode", ["page", "document", "chunk"])
+def test_documents_are_the_records_of_the_core(mode: Any, sample_document: Document) -> None:
+    documents = DeepSeekOCRReader(mode=mode).load_data("sample.pdf")
+    expected = list(records(sample_document, mode))
+    assert [(document.id_, document.text) for document in documents] == [(item.id, item.text) for item in expected]
+    for document, item in zip(documents, expected, strict=True):
+        assert list(document.metadata.items()) == list(item.metadata.items())
+        assert document.relationships == {}
+        assert str(uuid.UUID(document.id_)) == document.id_
+        assert not {"regions", "doc_hash", "x0"} - set(document.excluded_llm_metadata_keys)
+        llm = document.get_content(MetadataMode.LLM)
+        assert "file_name: sample.pdf" in llm
+        assert "regions" not in llm
+        visible = document.get_content(MetadataMode.EMBED)
+        path = item.metadata["section_path"]
+        assert visible == (f"section_path: {path}\n\n{item.text}" if path else item.text)
+        if mode == "chunk":
+            assert token_counter()(visible) == item.metadata["token_count"]
+
+
+def test_reading_twice_gives_the_same_hashes(make_pdf: MakePdf, spy_engine: Any) -> None:
+    reader = DeepSeekOCRReader(engine=spy_engine())
+    path = make_pdf("a.pdf", "One.", "Two.")
+    assert [document.hash for document in reader.load_data(path)] == [item.hash for item in reader.load_data(path)]
+
+
+def test_extra_info_is_added_and_not_embedded(make_pdf: MakePdf, spy_engine: Any) -> None:
+    path = make_pdf("a.pdf", "One.")
+    reader = DeepSeekOCRReader(engine=spy_engine())
+    (document,) = reader.load_data(path, extra_info={"source": "no", "page_number": 9, "customer": "ACME"})
+    assert (document.metadata["source"], document.metadata["page_number"]) == (str(path), 1)
+    assert list(document.metadata)[-1] == "customer"
+    assert document.get_content(MetadataMode.EMBED) == document.text == "# Part 1\n\nOne."
+    assert "customer: ACME" in document.get_content(MetadataMode.LLM)
+
+
+@pytest.mark.usefixtures("canned")
+def test_a_quote_is_found_on_the_page() -> None:
+    _, document = DeepSeekOCRReader().load_data("sample.pdf")
+    citation = locate("The detection limit was 0.04 mg/L.", Passage.from_metadata(document.text, document.metadata))
+    assert (citation.status, citation.page_number, citation.precision) == ("verified", 2, "line")
+
+
+# What can be read
+
+
+def test_every_kind_of_input(make_pdf: MakePdf, spy_engine: Any) -> None:
+    path = make_pdf("a.pdf", "One.")
+    make_pdf("b.pdf", "Two.")
+    data = path.read_bytes()
+    files = [str(path), path, data, BytesIO(data), path.parent, str(path.parent / "b*.pdf")]
+    documents = DeepSeekOCRReader(engine=spy_engine()).load_data(files)
+    assert [document.text[-4:] for document in documents] == ["One."] * 5 + ["Two."] * 2
+
+
+def test_a_file_of_another_file_system(make_pdf: MakePdf, spy_engine: Any) -> None:
+    fs = fsspec.filesystem("memory")
+    fs.pipe("/llama/a.pdf", make_pdf("a.pdf", "One.").read_bytes())
+    (document,) = DeepSeekOCRReader(engine=spy_engine()).load_data(PurePosixPath("/llama/a.pdf"), fs=fs)
+    assert (document.text, document.metadata["source"]) == ("# Part 1\n\nOne.", "/llama/a.pdf")
+
+
+def test_a_bad_file_raises_alone_and_is_skipped_among_others(make_pdf: MakePdf, spy_engine: Any) -> None:
+    good = make_pdf("a.pdf", "One.")
+    bad = good.with_name("b.pdf")
+    bad.write_bytes(b"%PDF-1.7 and no more")
+    reader = DeepSeekOCRReader(engine=spy_engine())
+    with pytest.raises(CorruptSource, match=r"b\.pdf"):
+        reader.load_data(bad)
+    assert len(reader.load_data(good.parent)) == 1
+
+
+def test_blank_pages_are_left_out_and_failed_ones_are_not(make_pdf: MakePdf, spy_engine: Any) -> None:
+    path = make_pdf("a.pdf", "One.", "", "Three.")
+    documents = DeepSeekOCRReader(engine=spy_engine(fail=(3,))).load_data(path)
+    assert [document.metadata["page_number"] for document in documents] == [1, 3]
+    failed = documents[1]
+    assert failed.text == ""
+    assert failed.get_content(MetadataMode.EMBED).strip() == "page_status: failed"  # embedders refuse empty texts
+    assert "page_status: failed" in failed.get_content(MetadataMode.LLM)
+    assert "refused" not in str(failed.to_dict())
+    everything = DeepSeekOCRReader(engine=spy_engine(), keep_blank=True).load_data(path)
+    assert [document.metadata["page_status"] for document in everything] == ["ok", "empty", "ok"]
+
+
+def test_a_failed_page_can_stop_everything(make_pdf: MakePdf, spy_engine: Any) -> None:
+    reader = DeepSeekOCRReader(mode="chunk", engine=spy_engine(fail=(2,)), failed_pages="raise")
+    with pytest.raises(PageFailed, match=r"page 2.*refused.*failed_pages"):
+        next(iter(reader.lazy_load_data(make_pdf("a.pdf", "One.", "Two."))))
+
+
+def test_closing_early_stops_the_work(make_pdf: MakePdf, spy_engine: Any, children: Callable[[], set[int]]) -> None:
+    before = children()
+    make_pdf("a.pdf", "One.")
+    make_pdf("b.pdf", "Two.")
+    documents = DeepSeekOCRReader(engine=spy_engine()).lazy_load_data(make_pdf("c.pdf", "Three.").parent)
+    assert next(iter(documents)).text == "# Part 1\n\nOne."
+    assert children() - before
+    documents.close()  # type: ignore[attr-defined]
+    assert children() <= before
+
+
+def test_progress_counts_pages(make_pdf: MakePdf, spy_engine: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    make_pdf("a.pdf", "One.")
+    folder = make_pdf("b.pdf", "Two.", "Three.").parent
+    DeepSeekOCRReader(engine=spy_engine(), show_progress=True).load_data(folder)
+    assert "3/3" in capfd.readouterr().err
+
+
+# As a component
+
+
+def secretive() -> DeepSeekOCRReader:
+    return DeepSeekOCRReader(api_key=SecretStr("sk-1234"), password=SecretStr("hush"), mode="chunk", pages=[1, 2])
+
+
+def test_secrets_do_not_show_but_travel() -> None:
+    reader = secretive()
+    assert not {"sk-1234", "hush"} & set(str([reader, reader.to_dict(), reader.to_json()]).replace("'", " ").split())
+    assert "api_key" not in reader.to_dict()
+    for other in (pickle.loads(pickle.dumps(reader)), copy.deepcopy(reader)):
+        assert other.api_key.get_secret_value() == "sk-1234"
+        assert other.password.get_secret_value() == "hush"
+        assert other == reader
+
+
+def test_dict_and_json_there_and_back() -> None:
+    reader = secretive()
+    assert json.loads(reader.to_json()) == reader.to_dict()
+    for other in (DeepSeekOCRReader.from_dict(reader.to_dict()), DeepSeekOCRReader.from_json(reader.to_json())):
+        assert other.to_dict() == reader.to_dict()
+        assert other.api_key is None
+
+
+def test_an_engine_object_travels_or_says_that_it_does_not() -> None:
+    engine = LocalEngine(dpi=300)
+    reader = DeepSeekOCRReader(engine=engine)
+    assert pickle.loads(pickle.dumps(reader)).engine == engine
+    data = json.loads(reader.to_json())
+    assert data["engine"] == engine.fingerprint
+    with pytest.raises(ValidationError, match="pass it again"):
+        DeepSeekOCRReader.from_dict(data)
+    assert DeepSeekOCRReader.from_dict(data, engine=engine) == reader
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_engine_that_cannot_be_pickled_is_not_lost_in_silence() -> None:
+    engine: Any = ReplayEngine.from_texts({})
+    engine.lock = threading.Lock()
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(DeepSeekOCRReader(engine=engine))
+
+
+@pytest.mark.parametrize("wrong", [{"mode": "line"}, {"max_tokens": 3}, {"tokenizer": "gpt2"}, {"engine": object()}])
+def test_wrong_options_are_refused_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        DeepSeekOCRReader(**wrong)
+
+
+# Called by others
+
+
+def test_directory_reader(make_pdf: MakePdf, spy_engine: Any) -> None:
+    folder = make_pdf("A.PDF", "One.", "Two.").parent
+    reader = DeepSeekOCRReader(engine=spy_engine())
+    documents = SimpleDirectoryReader(folder, file_extractor={".pdf": reader}, raise_on_error=True).load_data()
+    assert [document.metadata["page_number"] for document in documents] == [1, 2]
+    assert documents[0].metadata["file_path"] == documents[0].metadata["source"] == str(folder / "A.PDF")
+    assert documents[0].get_content(MetadataMode.EMBED) == "# Part 1\n\nOne."
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_directory_reader_of_another_file_system(make_pdf: MakePdf, spy_engine: Any) -> None:
+    fs = fsspec.filesystem("memory")
+    fs.pipe("/directory/a.pdf", make_pdf("a.pdf", "One.").read_bytes())
+    reader = DeepSeekOCRReader(engine=spy_engine())
+    directory = SimpleDirectoryReader(
+        "/directory", fs=fs, file_extractor={".pdf": reader, ".png": reader}, raise_on_error=True
+    )
+    assert [document.text for document in directory.load_data()] == ["# Part 1\n\nOne."]
+
+
+def test_directory_reader_reads_a_few_files_at_once(make_pdf: MakePdf, spy_engine: Any) -> None:
+    for number in range(6):
+        folder = make_pdf(f"{number}.pdf", f"File {number}.").parent
+    engine = spy_engine()
+    reader = DeepSeekOCRReader(engine=engine, workers=1)
+    directory = SimpleDirectoryReader(folder, file_extractor={".pdf": reader}, raise_on_error=True)
+    documents = asyncio.run(directory.aload_data())
+    assert [document.text for document in documents] == [f"# Part 1\n\nFile {number}." for number in range(6)]
+    assert 1 <= engine.most_files <= 4
+
+
+def test_of_many_calls_a_few_read_at_once(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> None:
+    reading: list[int] = []
+
+    async def aread(file: int, _: object) -> AsyncIterator[Document]:
+        reading.append(len(reading) + 1)
+        await asyncio.sleep(0.01)
+        yield sample_document
+        reading.pop()
+
+    async def main() -> list[list[Any]]:
+        return await asyncio.gather(*(DeepSeekOCRReader().aload_data(str(number)) for number in range(20)))
+
+    most = 0
+    monkeypatch.setattr(base, "aread", aread)
+    real = base._place
+
+    def place() -> asyncio.Semaphore:
+        nonlocal most
+        most = max(most, len(reading))
+        return real()
+
+    monkeypatch.setattr(base, "_place", place)
+    for _ in range(2):  # each event loop has places of its own
+        assert [len(documents) for documents in asyncio.run(main())] == [2] * 20
+    assert 0 < most <= 4
+
+
+def test_everything_works_inside_a_running_loop(make_pdf: MakePdf, spy_engine: Any) -> None:
+    path = make_pdf("a.pdf", "One.")
+    reader = DeepSeekOCRReader(engine=spy_engine())
+
+    async def main() -> list[list[Any]]:
+        return [reader.load_data(path), await reader.aload_data(path), list(await reader.alazy_load_data(path))]
+
+    hashes = [[document.hash for document in documents] for documents in asyncio.run(main())]
+    assert hashes == hashes[:1] * 3
+
+
+def test_pipeline_adds_nothing_the_second_time(make_pdf: MakePdf, spy_engine: Any) -> None:
+    path = make_pdf("a.pdf", "One.", "Two.")
+    store = SimpleVectorStore()
+    pipeline = IngestionPipeline(
+        readers=[ReaderConfig(reader=DeepSeekOCRReader(engine=spy_engine()), reader_args=[str(path)])],
+        transformations=[MockEmbedding(embed_dim=4)],
+        docstore=SimpleDocumentStore(),
+        vector_store=store,
+    )
+    assert [len(pipeline.run()) for _ in range(2)] == [2, 0]
+    first, second = store.data.embedding_dict
+    make_pdf("a.pdf", "One.", "Changed.")
+    assert [document.text for document in pipeline.run()] == ["# Part 1\n\nOne.", "# Part 2\n\nChanged."]
+    assert not {first, second} & set(store.data.embedding_dict)  # ids are of the file's content
+
+
+@pytest.mark.usefixtures("canned")
+@pytest.mark.parametrize("mode", ["page", "chunk"])
+def test_an_index_gives_back_text_and_regions(mode: Any) -> None:
+    documents = DeepSeekOCRReader(mode=mode).load_data("sample.pdf")
+    index = VectorStoreIndex.from_documents(documents, embed_model=MockEmbedding(embed_dim=4))
+    found = index.as_retriever(similarity_top_k=100).retrieve("nitrate")
+    expected = {document.text: document.metadata["regions"] for document in documents}
+    assert {hit.node.get_content(): hit.node.metadata["regions"] for hit in found} == expected

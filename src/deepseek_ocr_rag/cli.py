@@ -1,0 +1,270 @@
+"""The command line, ``deepseek-ocr-rag``: each command is a thin skin over one function of the package.
+
+The API key is taken from the environment only: arguments can be seen by everybody on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .console import ENDINGS, Ending, Reading, Run, command, put, put_json, say
+from .export import Format, OutputFolder, exported
+from .listing import is_collection
+from .records import Mode
+
+if TYPE_CHECKING:
+    from .cite import Citation
+    from .document import Document
+
+app = typer.Typer(
+    help="Documents read by DeepSeek-OCR, or offline, and cited to the exact lines on the page.",
+    epilog=ENDINGS,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Files, folders or globs.")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="PDF, picture, office document, EPUB.")]
+Urls = Annotated[bool, typer.Option("--allow-urls", help="Fetch http and https addresses too.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="deepseek-ocr-rag")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from .doctor import version
+
+        put(f"deepseek-ocr-rag {version('deepseek-ocr-rag') or 'from source'}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None: ...
+
+
+@app.command(epilog=ENDINGS)
+@command
+def convert(
+    files: Files,
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; a file for each document.")] = None,
+    form: Annotated[Format, typer.Option("--format", "-f", help="What to make of them.")] = "md",
+    allow_urls: Urls = False,
+    reading: Reading,
+) -> None:
+    """Read documents and write them as markdown, JSON or HTML.
+
+    One file without -o goes to standard output; with -o the paths of the new files are printed.
+    """
+    if output is None and (len(files) > 1 or is_collection(files[0])):
+        raise typer.BadParameter("give a folder with -o for several files.")
+    if output is not None and output.exists() and not output.is_dir():
+        raise typer.BadParameter(f"-o {output} is a file; give a folder.")
+    folder = OutputFolder(output) if output else None
+    run = Run(reading.options(allow_urls=allow_urls), quiet=reading.quiet)
+    with closing(run.documents(files)) as documents:
+        for document in documents:
+            if folder:
+                put(str(folder.write(document, form)))
+            elif any(page.status != "failed" for page in document.pages):
+                put(exported(document, form))
+    run.finish()
+
+
+@app.command(epilog=ENDINGS)
+@command
+def chunk(
+    files: Files,
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File; else standard output.")] = None,
+    mode: Annotated[Mode, typer.Option(help="What a line is.")] = "chunk",
+    max_tokens: Annotated[int, typer.Option(min=16, help="The hard budget of a chunk, in tokens.")] = 512,
+    allow_urls: Urls = False,
+    reading: Reading,
+) -> None:
+    """Read documents and cut them for a search engine: JSON lines of id, text and metadata."""
+    from .chunk import ChunkOptions
+    from .records import records
+
+    options = ChunkOptions(max_tokens=max_tokens)
+    run = Run(reading.options(allow_urls=allow_urls), quiet=reading.quiet)
+    with closing(_Lines(output)) as lines, closing(run.documents(files)) as documents:
+        for document in documents:
+            for record in records(document, mode, options=options):
+                lines.put({"id": record.id, "text": record.text, "metadata": record.metadata})
+    run.finish()
+
+
+class _Lines:
+    """JSON lines into a file, or on standard output."""
+
+    def __init__(self, output: Path | None) -> None:
+        self._file = output.open("wb") if output else None
+
+    def put(self, value: object) -> None:
+        if self._file is None:
+            put_json(value, indent=None)
+        else:
+            self._file.write(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+@app.command(epilog=ENDINGS)
+@command
+def locate(
+    file: File,
+    quote: Annotated[str, typer.Argument(help="Words of the document; ... stands for some left out.")],
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="PNG of the page, highlighted.")] = None,
+    as_json: AsJson = False,
+    reading: Reading,
+) -> None:
+    """Find the lines that say a quote.
+
+    Boxes are left, top, right and bottom as fractions of the page as displayed, from the top left corner.
+    """
+    from .cite import locate as find
+
+    run = Run(reading.options(), quiet=reading.quiet)
+    citation = find(quote, run.only_document(file))
+    if as_json:
+        put_json(citation.to_dict())
+    else:
+        _put_citation(citation)
+    if citation.status == "not_found":
+        raise typer.Exit(Ending.NOT_FOUND)
+    if output:
+        from .highlight import highlight_page
+
+        output.write_bytes(highlight_page(Path(file), citation, password=reading.password))
+
+
+def _put_citation(citation: Citation) -> None:
+    put(f"status: {citation.status}")
+    put(f"score: {citation.score:.3f}")
+    if citation.status == "not_found":
+        return
+    put(f"precision: {citation.precision}")
+    put(f"quote: {' '.join(citation.quote.split())}")
+    for region in citation.regions:
+        put(f"page: {region.page_number}")
+        for box in region.boxes:
+            put("box: " + " ".join(f"{side:.4f}" for side in box.as_tuple()))
+
+
+@app.command(epilog=ENDINGS)
+@command
+def highlight(
+    file: File,
+    quotes: Annotated[list[str], typer.Argument(metavar="QUOTE", help="Words of the document.")],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The annotated copy, a PDF.")],
+    pictures: Annotated[Path | None, typer.Option(help="Folder for a PNG of each cited page.")] = None,
+    as_json: AsJson = False,
+    reading: Reading,
+) -> None:
+    """Highlight quotes in a copy of the document, as annotations that any PDF viewer shows."""
+    from .highlight import annotate_pdf
+
+    run = Run(reading.options(), quiet=reading.quiet)
+    citations = _found(quotes, run.only_document(file), quiet=as_json)
+    placed = [citation for citation in citations if citation.regions]
+    written: list[str] = []
+    if placed:
+        written.append(str(annotate_pdf(Path(file), placed, output, password=reading.password)))
+        if pictures:
+            written += _write_pictures(Path(file), placed, pictures, password=reading.password)
+    if as_json:
+        put_json({"written": written, "citations": [citation.to_dict() for citation in citations]})
+    else:
+        for path in written:
+            put(path)
+    if len(placed) < len(citations):
+        raise typer.Exit(Ending.NOT_FOUND)
+
+
+def _found(quotes: list[str], document: Document, *, quiet: bool) -> list[Citation]:
+    from .cite import Passage
+    from .cite import locate as find
+
+    passage = Passage.from_document(document)
+    citations = [find(quote, passage) for quote in quotes]
+    for quote, citation in zip(quotes, citations, strict=True):
+        if not quiet:
+            page = f", page {citation.page_number}" if citation.regions else ""
+            say(f"{citation.status}{page}: {quote}")
+    return citations
+
+
+def _write_pictures(file: Path, citations: list[Citation], folder: Path, *, password: str) -> list[str]:
+    from .highlight import highlight_page
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number, citation in enumerate(citations, start=1):
+        for region in citation.regions:
+            path = folder / f"quote-{number}-page-{region.page_number}.png"
+            picture = highlight_page(file, citation, page_number=region.page_number, password=password)
+            path.write_bytes(picture)
+            written.append(str(path))
+    return written
+
+
+@app.command(epilog="Exit codes: 0 ready; 1 the server that is set does not answer.")
+@command
+def doctor(
+    *,
+    base_url: Annotated[str, typer.Option(envvar="DEEPSEEK_OCR_BASE_URL", help="A server of DeepSeek-OCR.")] = "",
+    model: Annotated[str, typer.Option(envvar="DEEPSEEK_OCR_MODEL", help="The model's name there.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what is installed, which engine would be used and why, and whether its server answers."""
+    from .doctor import examine
+
+    report = examine(base_url=base_url, model=model)
+    if as_json:
+        put_json(report.to_dict())
+    else:
+        for line in report.lines():
+            put(line)
+    if report.server is not None and not report.server.answers:
+        raise typer.Exit(Ending.INCOMPLETE)
+
+
+@app.command(epilog=ENDINGS)
+@command
+def demo(
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="A document; else the sample is drawn.")] = None,
+    *,
+    question: Annotated[list[str] | None, typer.Option("--question", help="Ask this; may be repeated.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what the demo makes.")] = Path("out/demo"),
+    reading: Reading,
+) -> None:
+    """Read a document, ask it questions, and highlight the lines that each answer rests on; offline."""
+    from .demo import Wishes, run_demo
+
+    if file is not None and not question:
+        raise typer.BadParameter("a document of your own needs a --question.")
+    wishes = Wishes(file=file, questions=tuple(question or ()), output=output, quiet=reading.quiet)
+    run_demo(wishes, reading.options())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""What is installed, which engine would be used and why, and whether its server answers.
+
+For people who ask why something does not work, and for the reports that they send us: secrets are never shown, only
+whether they are set.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from .engines.chat import KEY_VARIABLE
+from .engines.connection import endpoint, shown, transport_problem
+from .pipeline import ReadOptions, make_engine
+
+if TYPE_CHECKING:
+    import httpx
+
+PACKAGES = (
+    "deepseek-ocr-rag",
+    "pymupdf",
+    "rapidocr",
+    "onnxruntime",
+    "pillow",
+    "pillow-heif",
+    "httpx",
+    "bm25s",
+    "llama-index-readers-deepseek-ocr",
+    "llama-index-core",
+    "langchain-deepseek-ocr",
+    "langchain-core",
+)
+SECRETS = (KEY_VARIABLE, "DEEPSEEK_OCR_PASSWORD")
+_TIMEOUT = 4.0
+"""Seconds that a server or a program gets to answer."""
+_MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """What the server said when it was asked for its models."""
+
+    url: str
+    answers: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was found. Values are for people; a missing package or program has an empty one."""
+
+    python: str
+    system: str
+    packages: Mapping[str, str]
+    programs: Mapping[str, str]
+    secrets: Mapping[str, str]
+    engine: str
+    reason: str
+    ocr: str
+    server: Server | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready values."""
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """The report for people."""
+        yield f"engine: {self.engine} ({self.reason})"
+        if self.server is not None:
+            state = "answers" if self.server.answers else "DOES NOT ANSWER"
+            yield f"server: {self.server.url} {state}: {self.server.said}"
+        yield f"OCR: {self.ocr}"
+        for heading, facts in (("programs", self.programs), ("secrets", self.secrets), ("packages", self.packages)):
+            yield f"{heading}:"
+            for name, value in facts.items():
+                yield f"  {name}: {value or 'not found'}"
+        yield f"python: {self.python} on {self.system}"
+
+
+def examine(*, base_url: str = "", model: str = "") -> Report:
+    """Look around; asks the network only where a server is set.
+
+    Args:
+        base_url: An OpenAI-style server; also from ``DEEPSEEK_OCR_BASE_URL``.
+        model: The model's name there; also from ``DEEPSEEK_OCR_MODEL``.
+    """
+    url = base_url or os.environ.get("DEEPSEEK_OCR_BASE_URL", "")
+    engine, reason = _engine(url)
+    tesseract = _tesseract()
+    return Report(
+        python=platform.python_version(),
+        system=platform.platform(),
+        packages={name: version(name) for name in PACKAGES},
+        programs={
+            "tesseract": tesseract,
+            "libreoffice": shutil.which("soffice") or shutil.which("libreoffice") or "",
+        },
+        secrets={name: "set" if os.environ.get(name) else "not set" for name in SECRETS},
+        engine=engine,
+        reason=reason,
+        ocr=_ocr(tesseract),
+        server=_ask(url, model or os.environ.get("DEEPSEEK_OCR_MODEL", "") or "deepseek-ocr") if url else None,
+    )
+
+
+def version(package: str) -> str:
+    """The installed version of a distribution, or an empty string."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _engine(url: str) -> tuple[str, str]:
+    try:
+        name = make_engine(ReadOptions(base_url=url)).name
+    except ValueError as error:
+        return "none", str(error)
+    return name, "a server is set" if url else "no server is set: DEEPSEEK_OCR_BASE_URL is empty"
+
+
+def _ocr(tesseract: str) -> str:
+    if all(importlib.util.find_spec(name) for name in ("rapidocr", "onnxruntime")):
+        return "rapidocr"
+    offer = " or pass --ocr tesseract" if tesseract else ""
+    return f'none for the local engine; pip install "deepseek-ocr-rag[local]"{offer}'
+
+
+def _tesseract() -> str:
+    """Where Tesseract is and which languages it knows."""
+    program = shutil.which("tesseract")
+    if program is None:
+        return ""
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, no shell, nothing from outside
+            [program, "--list-langs"], capture_output=True, timeout=_TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{program}, which does not run ({type(error).__name__})"
+    languages = done.stdout.decode(errors="replace").splitlines()[1:]
+    return f"{program}, languages: {', '.join(languages) or 'none'}"
+
+
+def _ask(url: str, model: str) -> Server:
+    """Ask the server for its models, with the key and login that an engine would send."""
+    import httpx
+
+    try:
+        address, login = endpoint(url)
+    except ValueError as error:
+        return Server(url="", answers=False, said=str(error))
+    address = address.replace("/chat/completions", "/models", 1)
+    authorization = login.reveal() or _bearer()
+    if not (authorization.isascii() and authorization.isprintable()):
+        said = f"not asked: {KEY_VARIABLE} has characters that cannot be sent."
+        return Server(url=shown(address), answers=False, said=said)
+    headers = {"authorization": authorization} if authorization else {}
+    try:
+        with (
+            httpx.Client(timeout=_TIMEOUT) as client,
+            client.stream("GET", address, headers=headers) as response,
+        ):
+            status, body = response.status_code, _start(response)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Server(url=shown(address), answers=False, said=transport_problem(error, _TIMEOUT))
+    if status == httpx.codes.OK:
+        return Server(url=shown(address), answers=True, said=_offer(body, model))
+    # Some servers have no list of models; that they answer is enough.
+    has_no_list = status in (404, 405)
+    said = f"HTTP {status}, without a list of models" if has_no_list else f"HTTP {status}"
+    return Server(url=shown(address), answers=has_no_list, said=said)
+
+
+def _bearer() -> str:
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    return f"Bearer {key}" if key else ""
+
+
+def _start(response: httpx.Response) -> bytes:
+    """The body, as far as it is of a size that a list of models has and comes in time."""
+    body, deadline = b"", time.monotonic() + _TIMEOUT
+    for piece in response.iter_bytes():
+        body += piece
+        if len(body) > _MOST_BYTES or time.monotonic() > deadline:
+            break
+    return body
+
+
+def _offer(body: bytes, model: str) -> str:
+    try:
+        names = [str(entry["id"])[:80] for entry in json.loads(body)["data"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return "HTTP 200, without a list of models"
+    if model in names:
+        return f"HTTP 200, it offers {model}"
+    listed = ", ".join(names[:5]) or "no model"
+    return f"HTTP 200, but it does not offer {model}; it offers {listed}{' and others' if len(names) > 5 else ''}"

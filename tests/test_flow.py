@@ -1,0 +1,117 @@
+"""Order, bounds and clean endings of work that is done side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepseek_ocr_rag.flow import in_order, iterate
+
+
+async def numbers(count: int) -> AsyncGenerator[int]:
+    for number in range(count):
+        yield number
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 5))
+def test_results_come_in_order_and_never_too_many_at_once(delays: list[int], window: int) -> None:
+    running = most = 0
+
+    async def work(index: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(delays[index]):
+            await asyncio.sleep(0)
+        running -= 1
+        return index * 10
+
+    async def main() -> list[tuple[int, int]]:
+        return [pair async for pair in in_order(numbers(len(delays)), work, window=window)]
+
+    assert asyncio.run(main()) == [(index, index * 10) for index in range(len(delays))]
+    assert most <= window
+
+
+def test_closing_early_cancels_what_is_under_way() -> None:
+    cancelled = []
+
+    async def work(index: int) -> int:
+        if index == 0:
+            return 0
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(index)
+            raise
+        return index
+
+    async def main() -> None:
+        results = in_order(numbers(9), work, window=4)
+        assert await anext(results) == (0, 0)
+        await asyncio.sleep(0)
+        await results.aclose()
+
+    asyncio.run(main())
+    assert cancelled == [1, 2, 3]
+
+
+def test_an_error_reaches_the_caller_and_stops_the_rest() -> None:
+    async def work(index: int) -> int:
+        if index == 2:
+            raise ValueError("two")
+        return index
+
+    async def main() -> None:
+        async for _ in in_order(numbers(9), work, window=3):
+            pass
+
+    with pytest.raises(ValueError, match="two"):
+        asyncio.run(main())
+
+
+def test_an_asynchronous_generator_for_synchronous_callers() -> None:
+    assert list(iterate(lambda: numbers(4))) == [0, 1, 2, 3]
+
+
+def test_it_works_inside_a_running_loop() -> None:
+    async def main() -> list[int]:
+        return list(iterate(lambda: numbers(3)))
+
+    assert asyncio.run(main()) == [0, 1, 2]
+
+
+def test_closing_the_iterator_closes_the_generator_and_ends_the_thread() -> None:
+    closed = threading.Event()
+    before = threading.active_count()
+
+    async def endless() -> AsyncGenerator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            await asyncio.sleep(0)
+            closed.set()
+
+    items = iterate(endless)
+    assert next(items) == 1
+    items.close()
+    assert closed.is_set()
+    assert threading.active_count() == before
+
+
+def test_errors_pass_through() -> None:
+    async def failing() -> AsyncGenerator[int]:
+        yield 1
+        raise ValueError("broken")
+
+    items = iterate(failing)
+    assert next(items) == 1
+    with pytest.raises(ValueError, match="broken"):
+        next(items)

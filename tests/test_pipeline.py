@@ -1,0 +1,256 @@
+"""Files in, documents out: order, failures, parity of the two surfaces, and nothing left running."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import pickle
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+import pytest
+from PIL import Image
+
+from deepseek_ocr_rag import (
+    BlockKind,
+    ChatEngine,
+    CorruptSource,
+    Document,
+    EncryptedSource,
+    Failure,
+    LocalEngine,
+    PageOutOfRange,
+    Progress,
+    ReadOptions,
+    ReplayEngine,
+    UnsupportedSource,
+    aread,
+    read,
+)
+from deepseek_ocr_rag.pipeline import make_engine
+
+from .fakes import EmptyEngine, FakeEngine, RejectingEngine
+from .test_render import children
+
+
+def make_pdf(path: Path, pages: int = 3, **options: Any) -> Path:
+    document = pymupdf.open()
+    for number in range(1, pages + 1):
+        document.new_page(width=300, height=400).insert_text((50, 100), f"This is page {number}.", fontsize=14)
+    document.save(path, **options)
+    return path
+
+
+@pytest.fixture
+def pdf(tmp_path: Path) -> Path:
+    return make_pdf(tmp_path / "three.pdf")
+
+
+def texts(document: Document) -> list[str]:
+    return [page.markdown for page in document.pages]
+
+
+def test_a_file_becomes_a_document_with_all_its_pages_in_order(pdf: Path) -> None:
+    (document,) = read(pdf)
+    assert texts(document) == ["This is page 1.", "This is page 2.", "This is page 3."]
+    assert (document.source, document.file_name, document.total_pages) == (str(pdf), "three.pdf", 3)
+    assert document.id.startswith("sha256:")
+    assert document.metadata["media_type"] == "application/pdf"
+
+
+@pytest.mark.parametrize("pages", ["3,1-1", [1, 3], (3, 1)])
+def test_pages_can_be_chosen(pdf: Path, pages: Any) -> None:
+    (document,) = read(pdf, ReadOptions(pages=pages))
+    assert [page.number for page in document.pages] == [1, 3]
+    assert document.total_pages == 3
+
+
+def test_a_page_that_is_not_there_says_which_are(pdf: Path) -> None:
+    with pytest.raises(PageOutOfRange, match=r"three\.pdf.*3"):
+        list(read(pdf, ReadOptions(pages="2-9")))
+
+
+def test_sync_and_async_give_the_same(pdf: Path) -> None:
+    async def collect() -> list[Document]:
+        return [document async for document in aread(pdf)]
+
+    assert asyncio.run(collect()) == list(read(pdf))
+
+
+def test_any_kind_of_input(pdf: Path) -> None:
+    expected = texts(next(read(pdf)))
+    for given in (
+        str(pdf),
+        pdf,
+        pdf.read_bytes(),
+        io.BytesIO(pdf.read_bytes()),
+        pdf.parent,
+        str(pdf.parent / "*.pdf"),
+        [pdf],
+    ):
+        (document,) = read(given)
+        assert texts(document) == expected
+
+
+def test_in_a_folder_the_other_files_go_on_and_the_failures_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_pdf(tmp_path / "a.pdf", 2)
+    (tmp_path / "b.pdf").write_bytes(b"")
+    make_pdf(tmp_path / "c.pdf", 1, encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="sesame")
+    (tmp_path / "d.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    make_pdf(tmp_path / "e.pdf", 1)
+    failures: list[Failure] = []
+    found = list(read(tmp_path, ReadOptions(on_failure=failures.append)))
+    assert [document.file_name for document in found] == ["a.pdf", "e.pdf"]
+    assert [(Path(f.source).name, type(f.error)) for f in failures] == [
+        ("b.pdf", CorruptSource),
+        ("c.pdf", EncryptedSource),
+        ("d.png", CorruptSource),
+    ]
+    assert all(name in caplog.text for name in ("b.pdf", "c.pdf", "d.png"))
+    with pytest.raises(CorruptSource, match=r"b\.pdf"):
+        list(read(tmp_path, ReadOptions(on_error="raise")))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "error"),
+    [
+        ("missing.pdf", None, CorruptSource),
+        ("empty.pdf", b"", CorruptSource),
+        ("cut.pdf", b"%PDF-1.7\n1 0 obj\n<<", CorruptSource),
+        ("notes.txt", b"plain text", UnsupportedSource),
+        ("data.bin", bytes(range(256)), (CorruptSource, UnsupportedSource)),
+    ],
+)
+def test_a_single_bad_file_is_an_error_that_names_it(tmp_path: Path, name: str, data: bytes | None, error: Any) -> None:
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(error, match=name) as caught:
+        list(read(tmp_path / name))
+    assert caught.value.hint
+
+
+def test_an_encrypted_file_opens_with_its_password(tmp_path: Path) -> None:
+    path = make_pdf(tmp_path / "c.pdf", 1, encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="sesame")
+    (document,) = read(path, ReadOptions(password="sesame"))
+    assert texts(document) == ["This is page 1."]
+
+
+def test_urls_are_not_fetched_unless_allowed() -> None:
+    with pytest.raises(UnsupportedSource, match="allow_urls"):
+        list(read("https://example.invalid/x.pdf"))
+
+
+def test_a_page_that_fails_is_a_page_with_a_status(pdf: Path, caplog: pytest.LogCaptureFixture) -> None:
+    engine = RejectingEngine(is_bad=lambda number: number == 2)
+    (document,) = read(pdf, ReadOptions(engine=engine))
+    assert [page.status for page in document.pages] == ["ok", "failed", "ok"]
+    assert document.pages[1].markdown == ""
+    assert "three.pdf" in document.pages[1].warnings[0]
+    assert "page 2" in caplog.text
+
+
+def test_blank_pages_are_not_sent_and_are_pages_without_blocks(tmp_path: Path) -> None:
+    document = pymupdf.open()
+    document.new_page().insert_text((50, 100), "text")
+    document.new_page()
+    document.save(tmp_path / "blank.pdf")
+    engine = FakeEngine()
+    (read_document,) = read(tmp_path / "blank.pdf", ReadOptions(engine=engine))
+    assert [page.status for page in read_document.pages] == ["ok", "empty"]
+    assert read_document.pages[1].blocks == ()
+    assert engine.pages == [1]
+
+
+def test_the_answers_of_a_model_get_lines_from_the_text_layer(pdf: Path) -> None:
+    answer = "<|ref|>text<|/ref|><|det|>[[150, 200, 700, 270]]<|/det|>\nThis is page {}."
+    engine = ReplayEngine.from_texts({number: answer.format(number) for number in (1, 2, 3)})
+    (document,) = read(pdf, ReadOptions(engine=engine))
+    (block,) = document.pages[1].blocks
+    assert (block.kind, block.text) == (BlockKind.PARAGRAPH, "This is page 2.")
+    (line,) = block.lines
+    assert (line.start, line.end, line.source) == (0, len(block.text), "text_layer")
+    assert document.pages[1].trust == 1.0
+
+
+def test_progress_is_reported_page_by_page(pdf: Path) -> None:
+    seen: list[Progress] = []
+    list(read(pdf, ReadOptions(progress=seen.append)))
+    assert [(p.page_number, p.total_pages, p.status) for p in seen] == [(1, 3, "ok"), (2, 3, "ok"), (3, 3, "ok")]
+
+
+def test_closing_early_leaves_nothing_running(tmp_path: Path) -> None:
+    before = children()
+    documents = read([make_pdf(tmp_path / f"{name}.pdf", 20) for name in "abc"])
+    assert next(documents).file_name == "a.pdf"
+    documents.close()
+    assert children() == before
+
+
+def test_an_engine_is_closed_and_can_be_used_again(pdf: Path) -> None:
+    engine = FakeEngine()
+    for _ in range(2):
+        assert len(next(read(pdf, ReadOptions(engine=engine))).pages) == 3
+
+
+def test_the_engine_is_chosen_by_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BASE_URL", "MODEL", "API_KEY"):
+        monkeypatch.delenv(f"DEEPSEEK_OCR_{name}", raising=False)
+    assert isinstance(make_engine(ReadOptions()), LocalEngine)
+    assert isinstance(make_engine(ReadOptions(base_url="http://localhost:8000/v1")), ChatEngine)
+    monkeypatch.setenv("DEEPSEEK_OCR_BASE_URL", "http://localhost:8000/v1")
+    assert isinstance(make_engine(ReadOptions()), ChatEngine)
+    assert isinstance(make_engine(ReadOptions(engine="local")), LocalEngine)
+    fake = EmptyEngine()
+    assert make_engine(ReadOptions(engine=fake)) is fake
+    with pytest.raises(ValueError, match="engine='gpt'"):
+        make_engine(ReadOptions(engine="gpt"))  # type: ignore[arg-type]
+
+
+def test_secrets_are_not_shown() -> None:
+    options = ReadOptions(api_key="sk-secret", password="sesame")
+    assert "sk-secret" not in repr(options)
+    assert "sesame" not in repr(options)
+    assert pickle.loads(pickle.dumps(options)) == options
+
+
+def test_a_picture_of_text_is_read_by_ocr(sample: tuple[Path, Any], tmp_path: Path) -> None:
+    pytest.importorskip("rapidocr", reason="OCR needs the [local] extra")
+    with pymupdf.open(sample[0]) as document:
+        crop = document[6].get_pixmap(dpi=110, clip=pymupdf.Rect(0, 60, 595, 260))
+    Image.frombytes("RGB", (crop.width, crop.height), crop.samples).save(tmp_path / "note.webp")
+    (picture,) = read(tmp_path / "note.webp")
+    assert "Annex B Record of the visit of 25 November 2025" in picture.markdown
+    assert picture.pages[0].engine == "local/rapidocr"
+
+
+SCRIPT = """
+from deepseek_ocr_rag import read
+for document in read({path!r}):
+    print(len(document.pages), document.pages[0].markdown)
+"""
+
+
+def test_a_plain_script_without_a_main_guard(pdf: Path, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT.format(path=str(pdf))))
+    for arguments in ([str(tmp_path / "script.py")], ["-c", SCRIPT.format(path=str(pdf))]):
+        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+        assert (done.stdout, done.stderr) == ("3 This is page 1.\n", "")
+
+
+def test_inside_a_running_loop_as_in_a_notebook(pdf: Path) -> None:
+    async def main() -> int:
+        return len(next(read(pdf)).pages)
+
+    assert asyncio.run(main()) == 3
+
+
+def test_the_log_is_ours(pdf: Path, caplog: pytest.LogCaptureFixture) -> None:
+    list(read(pdf, ReadOptions(engine=RejectingEngine(is_bad=lambda number: True))))
+    assert {record.name for record in caplog.records if record.levelno >= logging.WARNING} == {"deepseek_ocr_rag"}

@@ -1,0 +1,293 @@
+"""Pages and files cut again from their text and metadata: what a framework's splitter is given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepseek_ocr_rag.chunk import ChunkOptions
+from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Line, Page, Table
+from deepseek_ocr_rag.errors import UnknownChunk
+from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.metadata import KEYS, parse_regions
+from deepseek_ocr_rag.rechunk import Excerpt, rechunk
+from deepseek_ocr_rag.records import Mode, Record, records
+from deepseek_ocr_rag.tables import table_markdown
+from deepseek_ocr_rag.tokens import TokenCounter
+
+WORDS = TokenCounter("words", lambda text: len(text.split()))
+
+
+def options(max_tokens: int = 40) -> ChunkOptions:
+    return ChunkOptions(max_tokens=max_tokens, counter=WORDS)
+
+
+def block(kind: str, text: str, *, page: int = 1, at: int = 0, **fields: Any) -> Block:
+    """A block with a line for each line of its text, each in a box of its own."""
+    lines, start = [], 0
+    for number, words in enumerate(text.split("\n")):
+        top = (at + number) / 100
+        box = Box(left=0.1, top=top, right=0.9, bottom=top + 0.008)
+        lines.append(Line(start=start, end=start + len(words), box=box, source="text_layer"))
+        start += len(words) + 1
+    return Block(id=f"{page}/{at}", kind=BlockKind(kind), text=text, page_number=page, lines=tuple(lines), **fields)
+
+
+def table_block(rows: list[list[str]], **fields: Any) -> Block:
+    cells = tuple(
+        Cell(row=row, column=column, text=text, is_header=row == 0)
+        for row, texts in enumerate(rows)
+        for column, text in enumerate(texts)
+    )
+    table = Table(rows=len(rows), columns=len(rows[0]), cells=cells, header_rows=1)
+    return block("table", table_markdown(table), table=table, **fields)
+
+
+def document(*blocks: Block) -> Document:
+    numbers = sorted({item.page_number for item in blocks})
+    pages = tuple(
+        Page(
+            number=number,
+            label=f"p{number}",
+            width=595,
+            height=842,
+            engine="test",
+            blocks=tuple(item for item in blocks if item.page_number == number),
+        )
+        for number in numbers
+    )
+    return Document(id="sha256:0", source="/a/b.pdf", file_name="b.pdf", total_pages=9, pages=pages)
+
+
+def record(*blocks: Block, mode: Mode = "page") -> Record:
+    (made,) = records(document(*blocks), mode, options=options(1000))
+    return made
+
+
+def cut(made: Record, max_tokens: int = 40) -> list[Excerpt]:
+    return list(rechunk(made.text, made.metadata, options(max_tokens)))
+
+
+def words(count: int) -> str:
+    return " ".join(f"w{number}" for number in range(count))
+
+
+def test_sections_of_a_page_become_chunks_under_their_headings() -> None:
+    made = record(
+        block("title", "Report", level=1, at=1),
+        block("paragraph", "What it is about.", at=2),
+        block("heading", "Results", level=2, at=3),
+        block("paragraph", "All went well.\nNobody fell.", at=4),
+    )
+    first, second = cut(made)
+    assert (first.text, second.text) == ("# Report\n\nWhat it is about.", "## Results\n\nAll went well.\nNobody fell.")
+    assert [made.text[item.start : item.end] for item in (first, second)] == [first.text, second.text]
+    assert [item.metadata["section_path"] for item in (first, second)] == ["Report", "Report > Results"]
+    assert [item.metadata["chunk_index"] for item in (first, second)] == [0, 1]
+    assert second.metadata["regions_precision"] == "line"
+    regions = parse_regions(second.metadata["regions"])
+    assert [(region.box.top, second.text[region.start : region.end]) for region in regions] == [
+        (0.03, "Results"),
+        (0.04, "All went well."),
+        (0.05, "Nobody fell."),
+    ]
+
+
+def test_the_metadata_has_all_keys_in_order_and_keeps_what_others_wrote() -> None:
+    made = record(block("paragraph", "One.", page=3))
+    (only,) = rechunk(made.text, made.metadata | {"author": "me"}, options())
+    assert tuple(only.metadata) == (*KEYS, "author")
+    whole = {"source": "/a/b.pdf", "file_name": "b.pdf", "doc_hash": "sha256:0", "total_pages": 9, "engine": "test"}
+    place = {"page": 2, "page_number": 3, "page_end_number": 3, "page_label": "p3", "page_status": "ok"}
+    assert only.metadata.items() >= (whole | place | {"author": "me", "element_type": "paragraph"}).items()
+    assert only.metadata["chunk_id"] == only.id != made.id
+
+
+def test_a_chunk_that_fits_is_left_alone() -> None:
+    text = document(block("heading", "Results", level=1), block("paragraph", words(30), at=1))
+    (chunk,) = records(text, "chunk", options=options())
+    assert cut(chunk) == [Excerpt(id=chunk.id, text=chunk.text, metadata=chunk.metadata, start=0, end=len(chunk.text))]
+
+
+def test_a_chunk_that_is_too_long_is_cut_under_its_section_path() -> None:
+    text = document(
+        block("title", "Report", level=1),
+        block("heading", "Results", level=2, at=1),
+        block("paragraph", words(60), at=2),
+        block("paragraph", "The end.", at=3),
+    )
+    (chunk,) = records(text, "chunk", options=options(200))
+    pieces = cut(chunk, 30)
+    assert len(pieces) > 2
+    assert {piece.metadata["section_path"] for piece in pieces} == {"Report > Results"}
+    assert {piece.metadata["section_level"] for piece in pieces} == {2}
+    for piece in pieces:
+        tokens = WORDS(f"section_path: Report > Results\n\n{piece.text}")
+        assert piece.metadata["token_count"] == tokens <= 30
+        assert chunk.text[piece.start : piece.end] == piece.text
+
+
+def test_a_table_is_cut_between_rows_and_says_its_header_again() -> None:
+    rows = [["Site", "mg/L"], *([f"S{number}", str(number)] for number in range(30))]
+    made = record(table_block(rows))
+    pieces = cut(made)
+    assert len(pieces) > 3
+    assert all(piece.text.startswith("| Site | mg/L |\n|---|---|\n| S") for piece in pieces)
+    assert {piece.metadata["element_type"] for piece in pieces} == {"table"}
+    last = pieces[-1]
+    assert made.text[last.start : last.end] == last.text.split("|---|---|\n")[1]
+    tops = {
+        last.text[region.start : region.end]: round(region.box.top * 100)
+        for region in parse_regions(last.metadata["regions"])
+    }
+    assert tops["| Site | mg/L |"] == 0
+    assert tops["| S29 | 29 |"] == 31  # a line for each row, and one for the |---|
+
+
+def test_a_table_in_other_pipes_is_kept_as_it_is() -> None:
+    text = "a|b\n-|-\n" + "\n".join(f"x{number}|y{number}" for number in range(20))
+    pieces = list(rechunk(text, {}, options(16)))
+    assert "\n".join(piece.text for piece in pieces) == text
+    assert {piece.metadata["element_type"] for piece in pieces} == {"table"}
+
+
+def test_list_items_and_code_keep_their_markdown() -> None:
+    code = "def f():\n\n    return 1"
+    made = record(
+        block("list_item", "One", at=1),
+        block("list_item", "Two", level=1, at=2),
+        block("list_item", "3. Three", at=3),
+        block("code", code, at=4),
+    )
+    (only,) = cut(made)
+    assert only.text == f"- One\n  - Two\n3. Three\n\n```\n{code}\n```"
+    assert (only.start, only.end) == (0, len(made.text))
+    shown = [only.text[region.start : region.end] for region in parse_regions(only.metadata["regions"])]
+    assert [text for text in shown if text] == ["One", "Two", "3. Three", "def f():", "    return 1"]
+
+
+def test_a_tight_list_is_a_list() -> None:
+    text = "- one\n  goes on\n- two\n    - three"
+    (only,) = rechunk(text, {}, options())
+    assert only.text == text
+    assert only.metadata["element_type"] == "list_item"
+
+
+def test_a_file_is_cut_into_chunks_that_know_their_pages() -> None:
+    made = record(
+        block("heading", "A", level=1, page=2),
+        block("paragraph", "Second page.", page=2, at=1),
+        block("heading", "B", level=1, page=5),
+        block("paragraph", "Fifth page.", page=5, at=1),
+        block("paragraph", "Sixth page.", page=6, at=1),
+        mode="document",
+    )
+    first, second = cut(made)
+    assert (first.metadata["page_number"], first.metadata["page_end_number"], first.metadata["page_label"]) == (
+        2,
+        2,
+        "p2",
+    )
+    assert (second.metadata["page_number"], second.metadata["page_end_number"]) == (5, 6)
+    assert (second.metadata["page"], second.metadata["page_label"]) == (4, "5")
+    assert [region.page_number for region in parse_regions(second.metadata["regions"])] == [5, 5, 6]
+
+
+def test_no_finer_precision_is_claimed_than_the_whole_has() -> None:
+    made = record(block("paragraph", "One.", at=1), block("paragraph", "Two.", at=2))
+    for precision in ("block", "page"):
+        (only,) = rechunk(made.text, made.metadata | {"regions_precision": precision}, options())
+        assert only.metadata["regions_precision"] == precision
+
+
+def test_without_regions_the_page_is_known_if_there_is_but_one() -> None:
+    made = record(block("paragraph", "One.", page=4))
+    lost = made.metadata | {"regions": "[]", "regions_precision": "none"}
+    (only,) = rechunk(made.text, lost, options())
+    assert (only.metadata["regions_precision"], only.metadata["page_number"]) == ("page", 4)
+    assert [region.page_number for region in parse_regions(only.metadata["regions"])] == [4]
+    (only,) = rechunk(made.text, lost | {"page_end_number": 7}, options())
+    assert (only.metadata["regions"], only.metadata["regions_precision"], only.metadata["x0"]) == ("[]", "none", -1)
+    assert (only.metadata["page_number"], only.metadata["page_end_number"]) == (4, 7)
+
+
+def test_text_that_was_changed_has_no_boxes() -> None:
+    made = record(block("paragraph", "One sentence."), block("paragraph", "And another.", at=1))
+    (only,) = rechunk(made.text[:12], made.metadata, options())
+    assert only.metadata["regions_precision"] == "page"
+    assert {region.box.area for region in parse_regions(only.metadata["regions"])} == {1.0}
+
+
+def test_text_of_others_has_a_section_and_no_place() -> None:
+    (only,) = rechunk("# Title\nSome text.", {"file": "x.md"}, options())
+    assert tuple(only.metadata) == (*KEYS, "file")
+    assert only.metadata["section_path"] == "Title"
+    assert (only.metadata["page_number"], only.metadata["page"], only.metadata["regions"]) == (-1, -1, "[]")
+    assert only.metadata["chunk_id"] == only.id
+    (again,) = rechunk("# Title\nSome text.", {"file": "x.md"}, options())
+    assert again == only
+
+
+def test_blank_text_gives_nothing() -> None:
+    assert list(rechunk(" \n\n ", record(block("paragraph", "x")).metadata | {"regions": "[]"}, options())) == []
+
+
+@pytest.mark.parametrize("regions", ["[[1,2]]", "{", '[["1",0,0,1,1,0,1]]', [1]])
+def test_regions_of_somebody_else_are_refused(regions: object) -> None:
+    with pytest.raises(UnknownChunk, match="as the reader made it"):
+        list(rechunk("Text.", {"regions": regions}, options()))
+
+
+def test_metadata_may_come_back_with_other_types() -> None:
+    made = record(block("paragraph", "One.", page=3))
+    changed = made.metadata | {"page_number": 3.0, "page_end_number": "3", "section_level": None}
+    (only,) = rechunk(made.text, changed, options())
+    assert only.metadata["page_number"] == 3
+
+
+# Whatever the text
+
+
+KINDS = st.sampled_from(["heading", "paragraph", "list_item", "code", "caption", "formula"])
+LINES = st.lists(st.text("ab1 .。é|#-*`$", min_size=1, max_size=30).filter(str.strip), min_size=1, max_size=3)
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> Record:
+    drafts = draw(st.lists(st.tuples(KINDS, LINES, st.integers(1, 3)), min_size=1, max_size=8))
+    blocks = [
+        block(kind, "\n".join(lines), at=3 * at, level=level if kind in ("heading", "list_item") else 0)
+        for at, (kind, lines, level) in enumerate(drafts)
+    ]
+    return record(*blocks)
+
+
+@settings(max_examples=150, deadline=None)
+@given(made=pages(), max_tokens=st.integers(16, 30))
+def test_regions_go_with_their_characters(made: Record, max_tokens: int) -> None:
+    boxes = {
+        region.box: made.text[region.start : region.end] for region in parse_regions(str(made.metadata["regions"]))
+    }
+    pieces = cut(made, max_tokens)
+    assert len({piece.id for piece in pieces}) == len(pieces)
+    for piece in pieces:
+        assert piece.metadata["token_count"] <= max_tokens
+        for region in parse_regions(piece.metadata["regions"]):
+            shown = piece.text[region.start : region.end]
+            assert 0 <= region.start < region.end <= len(piece.text)
+            assert region.box not in boxes or shown in boxes[region.box]
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text("ab1. \n\t#-*|`$\\é\u200d\ud800", max_size=200), max_tokens=st.integers(16, 20))
+def test_any_text_is_cut_without_a_loss(text: str, max_tokens: int) -> None:
+    pieces = list(rechunk(text, {}, options(max_tokens)))
+    shown = {at for piece in pieces for at in range(piece.start, piece.end)}
+    assert {at for at, letter in enumerate(text) if letter in "ab1é"} <= shown
+    said = Counter("".join(piece.text for piece in pieces))
+    assert all(said[letter] >= count for letter, count in Counter(text).items() if letter in "ab1é$")
+    assert all(WORDS(piece.text) <= max_tokens for piece in pieces)
