@@ -1,8 +1,7 @@
-"""Fixtures of both integrations: the sample document, small files that need no OCR, and an engine that keeps count."""
+"""Fixtures of both integrations: the sample document, small files that need no OCR, and a quick engine."""
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import os
 import sys
@@ -21,6 +20,7 @@ from deepseek_ocr_rag import (
     Recognition,
     read,
 )
+from deepseek_ocr_rag.recognition import ImageRequest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -62,17 +62,15 @@ def make_pdf(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-class SpyEngine:
-    """Reads the text layer under a heading; refuses the pages in ``fail``; counts the files that are in flight."""
+class QuickEngine:
+    """Reads the text layer under a heading; refuses the pages in ``fail``."""
 
-    name = "spy"
-    fingerprint = "spy 1"
-    request = PageRequest(words=True)
+    name = "quick"
+    fingerprint = "quick 1"
+    request = PageRequest(image=ImageRequest(long_side=64), words=True)  # of a blank page there is no picture
 
     def __init__(self, *, fail: tuple[int, ...] = ()) -> None:
         self.fail = fail
-        self.in_flight: list[str] = []
-        self.most_files = 0
 
     async def recognize(self, page: PageImage, *, task: str = "markdown") -> Recognition:
         """One page.
@@ -80,10 +78,6 @@ class SpyEngine:
         Raises:
             EngineRejected: For the pages in ``fail``.
         """
-        self.in_flight.append(page.source)
-        self.most_files = max(self.most_files, len(set(self.in_flight)))
-        await asyncio.sleep(0.02)
-        self.in_flight.remove(page.source)
         if page.page_number in self.fail:
             raise EngineRejected(
                 f"refused to do {task}.", source=page.source, page_number=page.page_number, hint="Do not ask."
@@ -93,16 +87,16 @@ class SpyEngine:
             f"<|ref|>sub_title<|/ref|><|det|>[[100, 20, 300, 40]]<|/det|>\n# Part {page.page_number}\n\n"
             f"<|ref|>text<|/ref|><|det|>[[100, 60, 900, 100]]<|/det|>\n{said}\n"
         )
-        return Recognition(page_number=page.page_number, engine="spy", text=text, finish_reason="stop")
+        return Recognition(page_number=page.page_number, engine="quick", text=text, finish_reason="stop")
 
     async def aclose(self) -> None:
         """Nothing is open."""
 
 
 @pytest.fixture
-def spy_engine() -> type[SpyEngine]:
+def quick_engine() -> type[QuickEngine]:
     """The class, for tests to make engines of."""
-    return SpyEngine
+    return QuickEngine
 
 
 @pytest.fixture

@@ -38,6 +38,11 @@ from .fakes import EmptyEngine, FakeEngine, RejectingEngine
 from .test_render import children
 
 
+def one_worker(**options: Any) -> ReadOptions:
+    """Options for short files: a second worker costs more time to start than it saves."""
+    return ReadOptions(workers=1, **options)
+
+
 def make_pdf(path: Path, pages: int = 3, **options: Any) -> Path:
     document = pymupdf.open()
     for number in range(1, pages + 1):
@@ -56,7 +61,7 @@ def texts(document: Document) -> list[str]:
 
 
 def test_a_file_becomes_a_document_with_all_its_pages_in_order(pdf: Path) -> None:
-    (document,) = read(pdf)
+    (document,) = read(pdf, one_worker())
     assert texts(document) == ["This is page 1.", "This is page 2.", "This is page 3."]
     assert (document.source, document.file_name, document.total_pages) == (str(pdf), "three.pdf", 3)
     assert document.id.startswith("sha256:")
@@ -65,25 +70,25 @@ def test_a_file_becomes_a_document_with_all_its_pages_in_order(pdf: Path) -> Non
 
 @pytest.mark.parametrize("pages", ["3,1-1", [1, 3], (3, 1)])
 def test_pages_can_be_chosen(pdf: Path, pages: Any) -> None:
-    (document,) = read(pdf, ReadOptions(pages=pages))
+    (document,) = read(pdf, one_worker(pages=pages))
     assert [page.number for page in document.pages] == [1, 3]
     assert document.total_pages == 3
 
 
 def test_a_page_that_is_not_there_says_which_are(pdf: Path) -> None:
     with pytest.raises(PageOutOfRange, match=r"three\.pdf.*3"):
-        list(read(pdf, ReadOptions(pages="2-9")))
+        list(read(pdf, one_worker(pages="2-9")))
 
 
 def test_sync_and_async_give_the_same(pdf: Path) -> None:
     async def collect() -> list[Document]:
-        return [document async for document in aread(pdf)]
+        return [document async for document in aread(pdf, one_worker())]
 
-    assert asyncio.run(collect()) == list(read(pdf))
+    assert asyncio.run(collect()) == list(read(pdf, one_worker()))
 
 
 def test_any_kind_of_input(pdf: Path) -> None:
-    expected = texts(next(read(pdf)))
+    expected = texts(next(read(pdf, one_worker())))
     for given in (
         str(pdf),
         pdf,
@@ -93,7 +98,7 @@ def test_any_kind_of_input(pdf: Path) -> None:
         str(pdf.parent / "*.pdf"),
         [pdf],
     ):
-        (document,) = read(given)
+        (document,) = read(given, one_worker())
         assert texts(document) == expected
 
 
@@ -106,7 +111,7 @@ def test_in_a_folder_the_other_files_go_on_and_the_failures_are_told(
     (tmp_path / "d.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     make_pdf(tmp_path / "e.pdf", 1)
     failures: list[Failure] = []
-    found = list(read(tmp_path, ReadOptions(on_failure=failures.append)))
+    found = list(read(tmp_path, one_worker(on_failure=failures.append)))
     assert [document.file_name for document in found] == ["a.pdf", "e.pdf"]
     assert [(Path(f.source).name, type(f.error)) for f in failures] == [
         ("b.pdf", CorruptSource),
@@ -115,7 +120,7 @@ def test_in_a_folder_the_other_files_go_on_and_the_failures_are_told(
     ]
     assert all(name in caplog.text for name in ("b.pdf", "c.pdf", "d.png"))
     with pytest.raises(CorruptSource, match=r"b\.pdf"):
-        list(read(tmp_path, ReadOptions(on_error="raise")))
+        list(read(tmp_path, one_worker(on_error="raise")))
 
 
 @pytest.mark.parametrize(
@@ -132,13 +137,13 @@ def test_a_single_bad_file_is_an_error_that_names_it(tmp_path: Path, name: str, 
     if data is not None:
         (tmp_path / name).write_bytes(data)
     with pytest.raises(error, match=name) as caught:
-        list(read(tmp_path / name))
+        list(read(tmp_path / name, one_worker()))
     assert caught.value.hint
 
 
 def test_an_encrypted_file_opens_with_its_password(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "c.pdf", 1, encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="sesame")
-    (document,) = read(path, ReadOptions(password="sesame"))
+    (document,) = read(path, one_worker(password="sesame"))
     assert texts(document) == ["This is page 1."]
 
 
@@ -149,7 +154,7 @@ def test_urls_are_not_fetched_unless_allowed() -> None:
 
 def test_a_page_that_fails_is_a_page_with_a_status(pdf: Path, caplog: pytest.LogCaptureFixture) -> None:
     engine = RejectingEngine(is_bad=lambda number: number == 2)
-    (document,) = read(pdf, ReadOptions(engine=engine))
+    (document,) = read(pdf, one_worker(engine=engine))
     assert [page.status for page in document.pages] == ["ok", "failed", "ok"]
     assert document.pages[1].markdown == ""
     assert "three.pdf" in document.pages[1].warnings[0]
@@ -162,7 +167,7 @@ def test_blank_pages_are_not_sent_and_are_pages_without_blocks(tmp_path: Path) -
     document.new_page()
     document.save(tmp_path / "blank.pdf")
     engine = FakeEngine()
-    (read_document,) = read(tmp_path / "blank.pdf", ReadOptions(engine=engine))
+    (read_document,) = read(tmp_path / "blank.pdf", one_worker(engine=engine))
     assert [page.status for page in read_document.pages] == ["ok", "empty"]
     assert read_document.pages[1].blocks == ()
     assert engine.pages == [1]
@@ -171,7 +176,7 @@ def test_blank_pages_are_not_sent_and_are_pages_without_blocks(tmp_path: Path) -
 def test_the_answers_of_a_model_get_lines_from_the_text_layer(pdf: Path) -> None:
     answer = "<|ref|>text<|/ref|><|det|>[[150, 200, 700, 270]]<|/det|>\nThis is page {}."
     engine = ReplayEngine.from_texts({number: answer.format(number) for number in (1, 2, 3)})
-    (document,) = read(pdf, ReadOptions(engine=engine))
+    (document,) = read(pdf, one_worker(engine=engine))
     (block,) = document.pages[1].blocks
     assert (block.kind, block.text) == (BlockKind.PARAGRAPH, "This is page 2.")
     (line,) = block.lines
@@ -181,7 +186,7 @@ def test_the_answers_of_a_model_get_lines_from_the_text_layer(pdf: Path) -> None
 
 def test_progress_is_reported_page_by_page(pdf: Path) -> None:
     seen: list[Progress] = []
-    list(read(pdf, ReadOptions(progress=seen.append)))
+    list(read(pdf, one_worker(progress=seen.append)))
     assert [(p.page_number, p.total_pages, p.status) for p in seen] == [(1, 3, "ok"), (2, 3, "ok"), (3, 3, "ok")]
 
 
@@ -196,7 +201,7 @@ def test_closing_early_leaves_nothing_running(tmp_path: Path) -> None:
 def test_an_engine_is_closed_and_can_be_used_again(pdf: Path) -> None:
     engine = FakeEngine()
     for _ in range(2):
-        assert len(next(read(pdf, ReadOptions(engine=engine))).pages) == 3
+        assert len(next(read(pdf, one_worker(engine=engine))).pages) == 3
 
 
 def test_the_engine_is_chosen_by_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +230,7 @@ def test_a_picture_of_text_is_read_by_ocr(sample: tuple[Path, Any], tmp_path: Pa
     with pymupdf.open(sample[0]) as document:
         crop = document[6].get_pixmap(dpi=110, clip=pymupdf.Rect(0, 60, 595, 260))
     Image.frombytes("RGB", (crop.width, crop.height), crop.samples).save(tmp_path / "note.webp")
-    (picture,) = read(tmp_path / "note.webp")
+    (picture,) = read(tmp_path / "note.webp", one_worker())
     assert "Annex B Record of the visit of 25 November 2025" in picture.markdown
     assert picture.pages[0].engine == "local/rapidocr"
 
@@ -246,11 +251,11 @@ def test_a_plain_script_without_a_main_guard(pdf: Path, tmp_path: Path) -> None:
 
 def test_inside_a_running_loop_as_in_a_notebook(pdf: Path) -> None:
     async def main() -> int:
-        return len(next(read(pdf)).pages)
+        return len(next(read(pdf, one_worker())).pages)
 
     assert asyncio.run(main()) == 3
 
 
 def test_the_log_is_ours(pdf: Path, caplog: pytest.LogCaptureFixture) -> None:
-    list(read(pdf, ReadOptions(engine=RejectingEngine(is_bad=lambda number: True))))
+    list(read(pdf, one_worker(engine=RejectingEngine(is_bad=lambda number: True))))
     assert {record.name for record in caplog.records if record.levelno >= logging.WARNING} == {"deepseek_ocr_rag"}

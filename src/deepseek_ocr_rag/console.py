@@ -27,6 +27,7 @@ from .document import Document
 from .engines.local import LocalEngine
 from .errors import CitationError, DeepSeekOCRError, PageOutOfRange
 from .flow import iterate
+from .listing import is_collection
 from .pipeline import Failure, Progress, ReadOptions, make_engine, results
 from .recognition import OcrEngine
 
@@ -182,8 +183,11 @@ class Run:
         """Read one file.
 
         Raises:
+            BadParameter: If it is a folder or glob.
             Exit: If nothing of it can be read.
         """
+        if is_collection(file):
+            raise typer.BadParameter(f"{file} is not one file.")
         with closing(self.documents([file])) as documents:
             document = next(documents, None)
         if document is None or not self._readable:

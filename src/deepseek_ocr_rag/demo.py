@@ -92,7 +92,7 @@ class Screen:
         table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
         for row in rows:
             table.add_row(*(Text(printable(str(value)), overflow="fold") for value in row))
-        self._console.print(Padding(table, (0, 0, 0, 4)))
+        self._console.print(Padding(table, (0, 0, 0, 4), expand=False))
 
 
 def run_demo(wishes: Wishes, options: ReadOptions) -> None:
@@ -100,19 +100,21 @@ def run_demo(wishes: Wishes, options: ReadOptions) -> None:
 
     Raises:
         DeepSeekOCRError: If the document cannot be read, or there is no script to draw one.
-        Exit: If nothing of the document can be read.
+        Exit: If some or all pages cannot be read; what can be shown is shown before.
     """
     screen, memory = Screen(), Memory(make_engine(options))
     options = replace(options, engine=memory)
     wishes.output.mkdir(parents=True, exist_ok=True)
     path, questions = _document(wishes, screen)
-    document = _read(path, Run(options, quiet=wishes.quiet), screen)
+    run = Run(options, quiet=wishes.quiet)
+    document = _read(path, run, screen)
     memory.is_complete = True
     _convert(document, wishes.output, screen)
     searchers = _index(path, document, options, screen)
     cited = _ask(questions, searchers, screen)
     cited = _mark(path, cited, wishes.output, options.password, screen)
     _write_answers(cited, wishes.output / "answers.json")
+    run.finish()
 
 
 def _document(wishes: Wishes, screen: Screen) -> tuple[Path, list[Question]]:
@@ -165,7 +167,7 @@ def _read(path: Path, run: Run, screen: Screen) -> Document:
 
 
 def _beginning(text: str) -> str:
-    line = " ".join(text.split()).lstrip("# ")
+    line = " ".join(word for word in text.split() if word.strip("#|"))
     return line if len(line) <= 48 else f"{line[:47]}…"
 
 
@@ -179,8 +181,10 @@ def _convert(document: Document, folder: Path, screen: Screen) -> None:
 def _index(path: Path, document: Document, options: ReadOptions, screen: Screen) -> list[Searcher]:
     """The document behind every framework that is installed, or behind none."""
     with screen.step("Cut it into chunks"):
-        alone = core_searcher(document)
         tokens = [int(record.metadata["token_count"]) for record in records(document, "chunk")]
+        if not tokens:
+            raise CorruptSource("has no text.", source=document.source, hint="Ask about a document that has some.")
+        alone = core_searcher(document)
         screen.tell(
             f"{len(alone.ids)} chunks of {min(tokens)} to {max(tokens)} tokens, each with the boxes of its lines"
         )

@@ -18,12 +18,14 @@ import pytest
 from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
 from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.readers.base import BasePydanticReader, BaseReader, ReaderConfig
 from llama_index.core.schema import MetadataMode
 from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index.readers import deepseek_ocr
-from llama_index.readers.deepseek_ocr import DeepSeekOCRReader, base
+from llama_index.readers.deepseek_ocr import DeepSeekOCRNodeParser, DeepSeekOCRReader, base
+from PIL import Image
 from pydantic import SecretStr, ValidationError
 
 from deepseek_ocr_rag import (
@@ -66,7 +68,7 @@ def canned(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> None:
 
 
 def test_a_real_file_is_read_as_the_core_reads_it(sample: Path, sample_document: Document) -> None:
-    documents = DeepSeekOCRReader(mode="chunk", engine="local", pages="1-2").load_data(sample)
+    documents = DeepSeekOCRReader(mode="chunk", engine="local", pages="1-2", workers=1).load_data(sample)
     expected = records(sample_document, "chunk")
     assert [(item.id_, item.text, item.metadata) for item in documents] == [
         (item.id, item.text, item.metadata) for item in expected
@@ -94,15 +96,9 @@ def test_documents_are_the_records_of_the_core(mode: Any, sample_document: Docum
             assert token_counter()(visible) == item.metadata["token_count"]
 
 
-def test_reading_twice_gives_the_same_hashes(make_pdf: MakePdf, spy_engine: Any) -> None:
-    reader = DeepSeekOCRReader(engine=spy_engine())
-    path = make_pdf("a.pdf", "One.", "Two.")
-    assert [document.hash for document in reader.load_data(path)] == [item.hash for item in reader.load_data(path)]
-
-
-def test_extra_info_is_added_and_not_embedded(make_pdf: MakePdf, spy_engine: Any) -> None:
+def test_extra_info_is_added_and_not_embedded(make_pdf: MakePdf, quick_engine: Any) -> None:
     path = make_pdf("a.pdf", "One.")
-    reader = DeepSeekOCRReader(engine=spy_engine())
+    reader = DeepSeekOCRReader(engine=quick_engine(), workers=1)
     (document,) = reader.load_data(path, extra_info={"source": "no", "page_number": 9, "customer": "ACME"})
     assert (document.metadata["source"], document.metadata["page_number"]) == (str(path), 1)
     assert list(document.metadata)[-1] == "customer"
@@ -120,66 +116,67 @@ def test_a_quote_is_found_on_the_page() -> None:
 # What can be read
 
 
-def test_every_kind_of_input(make_pdf: MakePdf, spy_engine: Any) -> None:
+def test_every_kind_of_input(make_pdf: MakePdf, quick_engine: Any) -> None:
     path = make_pdf("a.pdf", "One.")
     make_pdf("b.pdf", "Two.")
     data = path.read_bytes()
     files = [str(path), path, data, BytesIO(data), path.parent, str(path.parent / "b*.pdf")]
-    documents = DeepSeekOCRReader(engine=spy_engine()).load_data(files)
+    documents = DeepSeekOCRReader(engine=quick_engine(), workers=1).load_data(files)
     assert [document.text[-4:] for document in documents] == ["One."] * 5 + ["Two."] * 2
 
 
-def test_a_file_of_another_file_system(make_pdf: MakePdf, spy_engine: Any) -> None:
+def test_a_file_of_another_file_system(make_pdf: MakePdf, quick_engine: Any) -> None:
     fs = fsspec.filesystem("memory")
     fs.pipe("/llama/a.pdf", make_pdf("a.pdf", "One.").read_bytes())
-    (document,) = DeepSeekOCRReader(engine=spy_engine()).load_data(PurePosixPath("/llama/a.pdf"), fs=fs)
+    (document,) = DeepSeekOCRReader(engine=quick_engine(), workers=1).load_data(PurePosixPath("/llama/a.pdf"), fs=fs)
     assert (document.text, document.metadata["source"]) == ("# Part 1\n\nOne.", "/llama/a.pdf")
 
 
-def test_a_bad_file_raises_alone_and_is_skipped_among_others(make_pdf: MakePdf, spy_engine: Any) -> None:
+def test_a_bad_file_raises_alone_and_is_skipped_among_others(make_pdf: MakePdf, quick_engine: Any) -> None:
     good = make_pdf("a.pdf", "One.")
     bad = good.with_name("b.pdf")
     bad.write_bytes(b"%PDF-1.7 and no more")
-    reader = DeepSeekOCRReader(engine=spy_engine())
+    reader = DeepSeekOCRReader(engine=quick_engine(), workers=1)
     with pytest.raises(CorruptSource, match=r"b\.pdf"):
         reader.load_data(bad)
     assert len(reader.load_data(good.parent)) == 1
 
 
-def test_blank_pages_are_left_out_and_failed_ones_are_not(make_pdf: MakePdf, spy_engine: Any) -> None:
+def test_blank_pages_are_left_out_and_failed_ones_are_not(make_pdf: MakePdf, quick_engine: Any) -> None:
     path = make_pdf("a.pdf", "One.", "", "Three.")
-    documents = DeepSeekOCRReader(engine=spy_engine(fail=(3,))).load_data(path)
+    documents = DeepSeekOCRReader(engine=quick_engine(fail=(3,)), workers=1).load_data(path)
     assert [document.metadata["page_number"] for document in documents] == [1, 3]
     failed = documents[1]
     assert failed.text == ""
-    assert failed.get_content(MetadataMode.EMBED).strip() == "page_status: failed"  # embedders refuse empty texts
-    assert "page_status: failed" in failed.get_content(MetadataMode.LLM)
+    (node,) = SentenceSplitter()([failed])
+    assert node.get_content(MetadataMode.EMBED) == "page_status: failed"  # embedders refuse empty texts
+    assert "page_status: failed" in node.get_content(MetadataMode.LLM)
     assert "refused" not in str(failed.to_dict())
-    everything = DeepSeekOCRReader(engine=spy_engine(), keep_blank=True).load_data(path)
+    everything = DeepSeekOCRReader(engine=quick_engine(), workers=1, keep_blank=True).load_data(path)
     assert [document.metadata["page_status"] for document in everything] == ["ok", "empty", "ok"]
 
 
-def test_a_failed_page_can_stop_everything(make_pdf: MakePdf, spy_engine: Any) -> None:
-    reader = DeepSeekOCRReader(mode="chunk", engine=spy_engine(fail=(2,)), failed_pages="raise")
+def test_a_failed_page_can_stop_everything(make_pdf: MakePdf, quick_engine: Any) -> None:
+    reader = DeepSeekOCRReader(mode="chunk", engine=quick_engine(fail=(2,)), workers=1, failed_pages="raise")
     with pytest.raises(PageFailed, match=r"page 2.*refused.*failed_pages"):
         next(iter(reader.lazy_load_data(make_pdf("a.pdf", "One.", "Two."))))
 
 
-def test_closing_early_stops_the_work(make_pdf: MakePdf, spy_engine: Any, children: Callable[[], set[int]]) -> None:
+def test_closing_early_stops_the_work(make_pdf: MakePdf, quick_engine: Any, children: Callable[[], set[int]]) -> None:
     before = children()
     make_pdf("a.pdf", "One.")
     make_pdf("b.pdf", "Two.")
-    documents = DeepSeekOCRReader(engine=spy_engine()).lazy_load_data(make_pdf("c.pdf", "Three.").parent)
+    documents = DeepSeekOCRReader(engine=quick_engine(), workers=1).lazy_load_data(make_pdf("c.pdf", "Three.").parent)
     assert next(iter(documents)).text == "# Part 1\n\nOne."
     assert children() - before
     documents.close()  # type: ignore[attr-defined]
     assert children() <= before
 
 
-def test_progress_counts_pages(make_pdf: MakePdf, spy_engine: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_counts_pages(make_pdf: MakePdf, quick_engine: Any, capfd: pytest.CaptureFixture[str]) -> None:
     make_pdf("a.pdf", "One.")
     folder = make_pdf("b.pdf", "Two.", "Three.").parent
-    DeepSeekOCRReader(engine=spy_engine(), show_progress=True).load_data(folder)
+    DeepSeekOCRReader(engine=quick_engine(), workers=1, show_progress=True).load_data(folder)
     assert "3/3" in capfd.readouterr().err
 
 
@@ -219,12 +216,13 @@ def test_an_engine_object_travels_or_says_that_it_does_not() -> None:
     assert DeepSeekOCRReader.from_dict(data, engine=engine) == reader
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_an_engine_that_cannot_be_pickled_is_not_lost_in_silence() -> None:
     engine: Any = ReplayEngine.from_texts({})
     engine.lock = threading.Lock()
+    reader = DeepSeekOCRReader(engine=engine)
     with pytest.raises(TypeError, match="cannot be pickled"):
-        pickle.dumps(DeepSeekOCRReader(engine=engine))
+        pickle.dumps(reader)
+    assert reader.engine is engine
 
 
 @pytest.mark.parametrize("wrong", [{"mode": "line"}, {"max_tokens": 3}, {"tokenizer": "gpt2"}, {"engine": object()}])
@@ -236,35 +234,30 @@ def test_wrong_options_are_refused_at_once(wrong: dict[str, Any]) -> None:
 # Called by others
 
 
-def test_directory_reader(make_pdf: MakePdf, spy_engine: Any) -> None:
-    folder = make_pdf("A.PDF", "One.", "Two.").parent
-    reader = DeepSeekOCRReader(engine=spy_engine())
-    documents = SimpleDirectoryReader(folder, file_extractor={".pdf": reader}, raise_on_error=True).load_data()
-    assert [document.metadata["page_number"] for document in documents] == [1, 2]
-    assert documents[0].metadata["file_path"] == documents[0].metadata["source"] == str(folder / "A.PDF")
-    assert documents[0].get_content(MetadataMode.EMBED) == "# Part 1\n\nOne."
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_directory_reader_of_another_file_system(make_pdf: MakePdf, spy_engine: Any) -> None:
+def test_directory_reader_of_another_file_system(make_pdf: MakePdf, quick_engine: Any) -> None:
     fs = fsspec.filesystem("memory")
     fs.pipe("/directory/a.pdf", make_pdf("a.pdf", "One.").read_bytes())
-    reader = DeepSeekOCRReader(engine=spy_engine())
+    picture = BytesIO()
+    Image.linear_gradient("L").save(picture, "PNG")
+    fs.pipe("/directory/b.png", picture.getvalue())
+    reader = DeepSeekOCRReader(engine=quick_engine(), workers=1)
     directory = SimpleDirectoryReader(
         "/directory", fs=fs, file_extractor={".pdf": reader, ".png": reader}, raise_on_error=True
     )
-    assert [document.text for document in directory.load_data()] == ["# Part 1\n\nOne."]
+    assert [document.text for document in directory.load_data()] == ["# Part 1\n\nOne.", "# Part 1\n\nNothing."]
 
 
-def test_directory_reader_reads_a_few_files_at_once(make_pdf: MakePdf, spy_engine: Any) -> None:
-    for number in range(6):
+def test_directory_reader_reads_a_few_files_at_once(make_pdf: MakePdf, quick_engine: Any) -> None:
+    for number in range(3):
         folder = make_pdf(f"{number}.pdf", f"File {number}.").parent
-    engine = spy_engine()
+    engine = quick_engine()
     reader = DeepSeekOCRReader(engine=engine, workers=1)
     directory = SimpleDirectoryReader(folder, file_extractor={".pdf": reader}, raise_on_error=True)
     documents = asyncio.run(directory.aload_data())
-    assert [document.text for document in documents] == [f"# Part 1\n\nFile {number}." for number in range(6)]
-    assert 1 <= engine.most_files <= 4
+    assert [document.text for document in documents] == [f"# Part 1\n\nFile {number}." for number in range(3)]
+    assert documents[0].metadata["file_path"] == documents[0].metadata["source"] == str(folder / "0.pdf")
+    assert documents[0].get_content(MetadataMode.EMBED) == documents[0].text
 
 
 def test_of_many_calls_a_few_read_at_once(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> None:
@@ -294,9 +287,9 @@ def test_of_many_calls_a_few_read_at_once(monkeypatch: pytest.MonkeyPatch, sampl
     assert 0 < most <= 4
 
 
-def test_everything_works_inside_a_running_loop(make_pdf: MakePdf, spy_engine: Any) -> None:
+def test_everything_works_inside_a_running_loop(make_pdf: MakePdf, quick_engine: Any) -> None:
     path = make_pdf("a.pdf", "One.")
-    reader = DeepSeekOCRReader(engine=spy_engine())
+    reader = DeepSeekOCRReader(engine=quick_engine(), workers=1)
 
     async def main() -> list[list[Any]]:
         return [reader.load_data(path), await reader.aload_data(path), list(await reader.alazy_load_data(path))]
@@ -305,20 +298,29 @@ def test_everything_works_inside_a_running_loop(make_pdf: MakePdf, spy_engine: A
     assert hashes == hashes[:1] * 3
 
 
-def test_pipeline_adds_nothing_the_second_time(make_pdf: MakePdf, spy_engine: Any) -> None:
+def test_pipeline_adds_nothing_the_second_time_and_replaces_what_changed(make_pdf: MakePdf, quick_engine: Any) -> None:
     path = make_pdf("a.pdf", "One.", "Two.")
+    reader = DeepSeekOCRReader(engine=quick_engine(), workers=1, ids="source")
     store = SimpleVectorStore()
     pipeline = IngestionPipeline(
-        readers=[ReaderConfig(reader=DeepSeekOCRReader(engine=spy_engine()), reader_args=[str(path)])],
-        transformations=[MockEmbedding(embed_dim=4)],
+        readers=[ReaderConfig(reader=reader, reader_args=[str(path)])],
+        transformations=[DeepSeekOCRNodeParser(), MockEmbedding(embed_dim=4)],
         docstore=SimpleDocumentStore(),
         vector_store=store,
     )
     assert [len(pipeline.run()) for _ in range(2)] == [2, 0]
-    first, second = store.data.embedding_dict
+    before = set(store.data.embedding_dict)
     make_pdf("a.pdf", "One.", "Changed.")
-    assert [document.text for document in pipeline.run()] == ["# Part 1\n\nOne.", "# Part 2\n\nChanged."]
-    assert not {first, second} & set(store.data.embedding_dict)  # ids are of the file's content
+    texts = {node.node_id: node.get_content() for node in pipeline.run()}
+    assert list(texts.values()) == ["# Part 1\n\nOne.", "# Part 2\n\nChanged."]
+    assert set(store.data.embedding_dict) == set(texts)
+    assert not before & set(texts)
+
+
+def test_ids_of_bytes_are_of_their_content(make_pdf: MakePdf, quick_engine: Any) -> None:
+    files = [make_pdf("a.pdf", "One.").read_bytes(), make_pdf("a.pdf", "Two.").read_bytes()]
+    documents = DeepSeekOCRReader(engine=quick_engine(), workers=1, ids="source").load_data(files)
+    assert len({document.id_ for document in documents}) == 2
 
 
 @pytest.mark.usefixtures("canned")

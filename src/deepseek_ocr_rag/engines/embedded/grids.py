@@ -43,7 +43,7 @@ def _places(
         x, y = piece.middle
         row, column = sum(edge <= y for edge in rows), sum(edge <= x for edge in columns)
         slot = (row, column, row + 1, column + 1)
-        # The model sometimes joins the text of two rows into one segment; the grid is right then.
+        # The model sometimes joins the text of two rows or columns into one segment; the grid is right then.
         holding = (p for (x0, y0, x1, y1), p in segments if x0 <= x <= x1 and y0 <= y <= y1 and _within(slot, p))
         found.append((next(holding, slot), piece))
     return found

@@ -8,6 +8,8 @@ have no SOURCE relationship: the docstore would look for the file's id, and inge
 from __future__ import annotations
 
 import asyncio
+import pickle
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
 from typing import Any, Literal
@@ -81,6 +83,11 @@ class DeepSeekOCRReader(BasePydanticReader):
         default="keep",
         description="'raise' stops at a file of which a page failed, before any of its documents is given.",
     )
+    ids: Literal["content", "source"] = Field(
+        default="content",
+        description="What ids are made of: 'source' is the file's name and the place in it, so that a docstore "
+        "replaces what a file said before it was changed.",
+    )
     keep_blank: bool = Field(default=False, description="Whether blank pages are documents, too; they have no text.")
     show_progress: bool = Field(default=False, description="Whether to show a bar that counts pages.")
 
@@ -109,15 +116,18 @@ class DeepSeekOCRReader(BasePydanticReader):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state to pickle; an engine that cannot be pickled must not be replaced in silence.
+        """The state to pickle. The base class takes what cannot be pickled from the reader itself, and in silence.
 
         Raises:
-            TypeError: If it cannot.
+            TypeError: If the engine cannot be pickled; another one must not take its place.
         """
-        state = super().__getstate__()
-        if "engine" not in state["__dict__"]:
-            raise TypeError(f"{type(self.engine).__name__} cannot be pickled: use num_workers=None, or another engine")
-        return state
+        try:
+            pickle.dumps(self.engine)
+        except Exception as error:  # objects raise what they like
+            raise TypeError(
+                f"{type(self.engine).__name__} cannot be pickled: use num_workers=None, or another engine"
+            ) from error
+        return super().__getstate__()
 
     def load_data(
         self, file: Input | Iterable[Input], extra_info: Mapping[str, Any] | None = None, fs: Any = None
@@ -185,7 +195,14 @@ class DeepSeekOCRReader(BasePydanticReader):
             _check_pages(document)
         for record in records(document, self.mode, options=self._chunk_options()):
             if record.text or self.keep_blank or record.metadata["page_status"] != "empty":
-                yield _document(record, extra_info)
+                yield _document(record, self._id(record), extra_info)
+
+    def _id(self, record: Record) -> str:
+        source = record.metadata["source"]
+        if self.ids == "content" or source == "bytes":  # which have no name
+            return record.id
+        at = {"page": record.metadata["page_number"], "document": "", "chunk": record.metadata["chunk_index"]}
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source}\n{self.mode} {at[self.mode]}"))
 
 
 def exclusions(metadata: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -202,11 +219,11 @@ def exclusions(metadata: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     return hidden[0], hidden[1]
 
 
-def _document(record: Record, extra_info: Mapping[str, Any]) -> Document:
+def _document(record: Record, id_: str, extra_info: Mapping[str, Any]) -> Document:
     added = {key: value for key, value in extra_info.items() if key not in record.metadata}
     embedding, llm = exclusions(record.metadata)
     return Document(
-        id_=record.id,
+        id_=id_,
         text=record.text,
         metadata={**record.metadata, **added},
         excluded_embed_metadata_keys=[*embedding, *added],

@@ -1,0 +1,400 @@
+"""The command line: results on standard output, all else on standard error, and exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pymupdf
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from deepseek_ocr_rag import Document, records
+from deepseek_ocr_rag.cli import app
+from deepseek_ocr_rag.console import Run
+
+QUOTE = "The ferry leaves at seven minutes past nine every morning."
+OTHER = "On Sundays it stays in the harbour and nobody minds."
+COMMAND = (sys.executable, "-m", "deepseek_ocr_rag.cli")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("DEEPSEEK_OCR_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pdf(tmp_path_factory.mktemp("files") / "report.pdf", pages=[QUOTE, OTHER])
+
+
+@pytest.fixture(scope="module")
+def document(report: Path) -> Document:
+    """The report, as a command reads it."""
+    return Document.from_dict(json.loads(run("convert", report, "--format", "json").stdout))
+
+
+@pytest.fixture
+def already_read(monkeypatch: pytest.MonkeyPatch, document: Document) -> None:
+    """Commands get the report as it was read before: starting a worker takes longer than all the rest."""
+    monkeypatch.setattr(Run, "documents", lambda self, files: (found for found in [document]))
+    monkeypatch.setattr(Run, "only_document", lambda self, file: document)
+    monkeypatch.setattr(Run, "finish", lambda self: None)
+
+
+def make_pdf(path: Path, pages: list[str], *, password: str = "") -> Path:
+    """A page for each text; an empty text is a picture of ink, which needs OCR."""
+    document = pymupdf.open()
+    for text in pages:
+        page = document.new_page()
+        if text:
+            page.insert_textbox((72, 72, 520, 770), text, fontsize=11)
+        else:
+            ink = pymupdf.Pixmap(pymupdf.csGRAY, pymupdf.IRect(0, 0, 200, 100), 0)
+            ink.clear_with(60)
+            page.insert_image((72, 72, 472, 272), pixmap=ink)
+    encryption = pymupdf.PDF_ENCRYPT_AES_256 if password else pymupdf.PDF_ENCRYPT_NONE
+    document.save(path, encryption=encryption, user_pw=password or None, owner_pw=password or None)
+    return path
+
+
+def run(*arguments: str | Path, env: dict[str, str] | None = None) -> Result:
+    one_worker = ["--workers", "1"] if arguments[0] in ("convert", "chunk", "locate", "highlight") else []
+    result = CliRunner().invoke(app, [*map(str, arguments), *one_worker], env=env)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    return result
+
+
+def error_of(result: Result) -> str:
+    """The one line on standard error; standard output must be empty."""
+    [line] = result.stderr.splitlines()
+    assert result.stdout == ""
+    assert line.startswith("error: ")
+    return line
+
+
+def test_help_names_commands_and_exit_codes() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for word in ("convert", "chunk", "locate", "highlight", "doctor", "demo", "Exit codes", "3 a quote was"):
+        assert word in result.stdout
+
+
+def test_no_option_takes_the_key() -> None:
+    for command in ("convert", "chunk", "locate", "highlight", "doctor", "demo"):
+        assert "--api-key" not in run(command, "--help").stdout
+        assert run(command, "--api-key", "x").exit_code == 2
+
+
+def test_version() -> None:
+    assert run("--version").stdout.startswith("deepseek-ocr-rag ")
+
+
+def test_importing_the_command_line_loads_nothing_heavy() -> None:
+    heavy = "('pymupdf', 'numpy', 'PIL', 'httpx', 'bm25s', 'rapidocr', 'llama_index', 'langchain_core')"
+    code = f"import sys, deepseek_ocr_rag.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+class TestConvert:
+    def test_one_file_goes_to_standard_output(self, report: Path) -> None:
+        result = run("convert", report)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout == f"{QUOTE}\n\n{OTHER}\n"
+
+    def test_json_is_the_document(self, document: Document) -> None:
+        assert document.file_name == "report.pdf"
+        assert [page.markdown for page in document.pages] == [QUOTE, OTHER]
+
+    def test_pages_are_chosen(self, report: Path) -> None:
+        assert run("convert", report, "--pages", "2").stdout == f"{OTHER}\n"
+
+    def test_a_folder_gives_a_file_for_each_document_and_goes_on_after_a_bad_one(self, tmp_path: Path) -> None:
+        files, out = tmp_path / "files", tmp_path / "new" / "out"
+        (files / "a").mkdir(parents=True)
+        make_pdf(files / "a" / "same.pdf", [QUOTE])
+        make_pdf(files / "same.pdf", [OTHER])
+        (files / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+        result = run("convert", files, "-o", out, "-f", "html")
+        assert result.exit_code == 1
+        assert sorted(result.stdout.splitlines()) == [str(out / "same-2.html"), str(out / "same.html")]
+        assert {path.name for path in out.iterdir()} == {"same.html", "same-2.html"}
+        first, summary = result.stderr.splitlines()
+        assert first.startswith("error: ")
+        assert "broken.pdf" in first
+        assert summary.startswith("error: 1 of 3 files could not be read: ")
+
+    def test_several_files_need_a_folder(self, report: Path) -> None:
+        for files in ([report, report], [report.parent]):
+            result = run("convert", *files)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert "-o" in result.stderr
+        assert run("convert", report, "-o", report).exit_code == 2
+
+    def test_a_missing_file_is_one_line_and_code_4(self, tmp_path: Path) -> None:
+        result = run("convert", tmp_path / "none.pdf")
+        assert result.exit_code == 4
+        assert "none.pdf: does not exist." in error_of(result)
+
+    @pytest.mark.parametrize("pages", ["9", "x"])
+    def test_pages_that_are_none_are_wrong_usage(self, report: Path, pages: str) -> None:
+        result = run("convert", report, "--pages", pages)
+        assert result.exit_code == 2
+        assert "report.pdf" in error_of(result)
+
+    def test_the_password_comes_from_the_environment_or_an_option_and_is_not_shown(self, tmp_path: Path) -> None:
+        path = make_pdf(tmp_path / "locked.pdf", [QUOTE], password="open sesame")
+        refused = run("convert", path)
+        assert refused.exit_code == 4
+        assert "password" in error_of(refused)
+        for result in (
+            run("convert", path, "--password", "open sesame"),
+            run("convert", path, env={"DEEPSEEK_OCR_PASSWORD": "open sesame"}),
+        ):
+            assert (result.exit_code, result.stdout) == (0, f"{QUOTE}\n")
+        assert "open sesame" not in run("convert", "--help", env={"DEEPSEEK_OCR_PASSWORD": "open sesame"}).output
+
+    def test_failed_pages_are_told_of_and_the_others_are_there(self, tmp_path: Path) -> None:
+        path = make_pdf(tmp_path / "mixed.pdf", [QUOTE, "", ""])
+        result = run("convert", path, "--ocr", "none")
+        assert (result.exit_code, result.stdout) == (1, f"{QUOTE}\n")
+        *warnings, summary = result.stderr.splitlines()
+        assert [line.partition(":")[0] for line in warnings] == ["warning", "warning"]
+        assert summary == "error: pages failed: mixed.pdf (2-3)"
+        quiet = run("convert", path, "--ocr", "none", "--quiet")
+        assert quiet.stderr.splitlines() == [summary]
+
+    def test_a_file_of_which_nothing_can_be_read_is_code_4(self, tmp_path: Path) -> None:
+        path = make_pdf(tmp_path / "scan.pdf", [""])
+        result = run("convert", path, "--ocr", "none")
+        assert (result.exit_code, result.stdout) == (4, "")
+
+    def test_an_address_is_not_fetched_unless_it_may_be(self) -> None:
+        result = run("convert", "http://127.0.0.1:9/report.pdf")
+        assert result.exit_code == 4
+        error_of(result)
+
+    def test_a_server_that_is_no_address_is_wrong_usage(self, report: Path) -> None:
+        result = run("convert", report, env={"DEEPSEEK_OCR_BASE_URL": "nonsense"})
+        assert result.exit_code == 2
+        assert "base_url" in result.stderr
+
+    def test_names_cannot_play_with_the_terminal(self, tmp_path: Path) -> None:
+        line = error_of(run("convert", tmp_path / "a\x1b]0;title\x07\nb.pdf"))
+        assert "\x1b" not in line
+        assert "\x07" not in line
+
+    def test_a_folder_that_cannot_be_written_is_one_line(self, report: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        result = run("convert", report, "-o", tmp_path / "file" / "out")
+        assert result.exit_code == 2
+        assert "cannot be written" in error_of(result)
+
+
+@pytest.mark.usefixtures("already_read")
+class TestChunk:
+    def test_lines_are_the_records(self, report: Path, document: Document, tmp_path: Path) -> None:
+        result = run("chunk", report, "--mode", "page")
+        wanted = [
+            {"id": record.id, "text": record.text, "metadata": record.metadata} for record in records(document, "page")
+        ]
+        assert [json.loads(line) for line in result.stdout.splitlines()] == wanted
+        path = tmp_path / "chunks.jsonl"
+        assert run("chunk", report, "--mode", "page", "-o", path).stdout == ""
+        assert path.read_text(encoding="utf-8") == result.stdout
+
+    def test_the_budget_is_kept(self, report: Path) -> None:
+        result = run("chunk", report, "--max-tokens", "16")
+        chunks = [json.loads(line) for line in result.stdout.splitlines()]
+        assert len(chunks) >= 2
+        assert all(chunk["metadata"]["token_count"] <= 16 for chunk in chunks)
+        assert run("chunk", report, "--max-tokens", "2").exit_code == 2
+
+    def test_an_output_that_cannot_be_written_is_one_line(self, report: Path, tmp_path: Path) -> None:
+        result = run("chunk", report, "-o", tmp_path / "none" / "chunks.jsonl")
+        assert result.exit_code == 2
+        assert "chunks.jsonl: cannot be written" in error_of(result)
+
+
+@pytest.mark.usefixtures("already_read")
+class TestLocate:
+    def test_a_quote_is_found_and_drawn(self, report: Path, tmp_path: Path) -> None:
+        picture = tmp_path / "page.png"
+        result = run("locate", report, "leaves at seven minutes past nine", "-o", picture)
+        facts = [line.split(": ", 1) for line in result.stdout.splitlines()]
+        assert result.exit_code == 0
+        assert [fact[0] for fact in facts] == ["status", "score", "precision", "quote", "page", "box"]
+        assert [dict(facts)[name] for name in ("status", "precision", "page")] == ["verified", "line", "1"]
+        left, top, right, bottom = (float(side) for side in dict(facts)["box"].split())
+        with Image.open(picture) as page:
+            red, green, blue = page.getpixel((page.width * (left + right) // 2, round(page.height * (bottom - 0.001))))[
+                :3
+            ]
+            assert red > 150
+            assert blue < green
+        assert top < bottom
+
+    def test_json_is_the_citation(self, report: Path) -> None:
+        citation = json.loads(run("locate", report, OTHER, "--json").stdout)
+        assert (citation["status"], citation["page_number"]) == ("verified", 2)
+
+    def test_what_is_not_there_is_code_3(self, report: Path, tmp_path: Path) -> None:
+        picture = tmp_path / "page.png"
+        result = run("locate", report, "Nothing of the kind was ever said about submarines.", "-o", picture)
+        assert result.exit_code == 3
+        assert result.stdout.startswith("status: not_found\n")
+        assert not picture.exists()
+
+
+def test_a_folder_is_not_one_file(tmp_path: Path) -> None:
+    result = run("locate", tmp_path, QUOTE)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_one_file_that_cannot_be_read_is_code_4(tmp_path: Path) -> None:
+    for arguments in (["locate", tmp_path / "none.pdf", QUOTE], ["highlight", tmp_path / "none.pdf", QUOTE, "-o", "x"]):
+        result = run(*arguments)
+        assert result.exit_code == 4
+        error_of(result)
+
+
+@pytest.mark.usefixtures("already_read")
+class TestHighlight:
+    def test_all_quotes_go_into_one_copy(self, report: Path, tmp_path: Path) -> None:
+        copy, pictures = tmp_path / "copy.pdf", tmp_path / "pictures"
+        result = run("highlight", report, QUOTE, OTHER, "-o", copy, "--pictures", pictures)
+        drawn = [pictures / "quote-1-page-1.png", pictures / "quote-2-page-2.png"]
+        assert result.exit_code == 0
+        assert result.stdout.splitlines() == [str(path) for path in (copy, *drawn)]
+        assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+        with pymupdf.open(copy) as document:
+            notes = [note.info["content"] for page in document for note in page.annots()]
+        assert notes == [QUOTE, OTHER]
+
+    def test_a_quote_that_is_not_there_is_told_of_and_the_others_are_drawn(self, report: Path, tmp_path: Path) -> None:
+        copy = tmp_path / "copy.pdf"
+        result = run("highlight", report, "Submarines were never mentioned here at all.", OTHER, "-o", copy, "--json")
+        assert result.exit_code == 3
+        answer = json.loads(result.stdout)
+        assert answer["written"] == [str(copy)]
+        assert [citation["status"] for citation in answer["citations"]] == ["not_found", "verified"]
+
+    def test_without_any_quote_found_nothing_is_written(self, report: Path, tmp_path: Path) -> None:
+        copy = tmp_path / "copy.pdf"
+        assert run("highlight", report, "Submarines were never mentioned here.", "-o", copy).exit_code == 3
+        assert not copy.exists()
+
+    def test_the_source_is_not_overwritten(self, report: Path) -> None:
+        before = report.read_bytes()
+        result = run("highlight", report, QUOTE, "-o", report)
+        assert result.exit_code == 2
+        assert "overwritten" in result.stderr.splitlines()[-1]
+        assert report.read_bytes() == before
+
+
+class Server(BaseHTTPRequestHandler):
+    """Offers two models to those who have the key."""
+
+    def do_GET(self) -> None:
+        allowed = self.headers["authorization"] == "Bearer right-key" and self.path == "/v1/models"
+        body = json.dumps({"data": [{"id": "deepseek-ocr"}, {"id": "another"}]}).encode() if allowed else b"{}"
+        self.send_response(200 if allowed else 401)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+        thread.join()
+
+
+class TestDoctor:
+    def test_it_says_what_is_there(self) -> None:
+        result = run("doctor", "--json")
+        report = json.loads(result.stdout)
+        assert (result.exit_code, report["engine"], report["server"]) == (0, "local", None)
+        assert report["packages"]["pymupdf"] == pymupdf.__version__
+        assert set(report["programs"]) == {"tesseract", "libreoffice"}
+        assert report["secrets"] == {"DEEPSEEK_OCR_API_KEY": "not set", "DEEPSEEK_OCR_PASSWORD": "not set"}
+
+    def test_a_server_is_asked_for_its_models_and_secrets_are_not_shown(self, server: str) -> None:
+        env = {"DEEPSEEK_OCR_BASE_URL": server, "DEEPSEEK_OCR_API_KEY": "right-key", "DEEPSEEK_OCR_PASSWORD": "pass1"}
+        result = run("doctor", env=env)
+        assert result.exit_code == 0
+        assert result.stdout.startswith(f"engine: chat (a server is set)\nserver: {server}/models answers: HTTP 200")
+        assert "it offers deepseek-ocr" in result.stdout
+        assert "  DEEPSEEK_OCR_API_KEY: set\n" in result.stdout
+        assert "right-key" not in result.output
+        assert "pass1" not in result.output
+        other = run("doctor", "--model", "third", env=env)
+        assert "does not offer third; it offers deepseek-ocr, another" in other.stdout
+
+    @pytest.mark.parametrize("key", ["wrong-key", "wrong\nkey", "wröng-key"])
+    def test_a_key_that_is_refused_or_cannot_be_sent_is_code_1(self, server: str, key: str) -> None:
+        result = run("doctor", "--base-url", server, env={"DEEPSEEK_OCR_API_KEY": key})
+        assert result.exit_code == 1
+        assert "DOES NOT ANSWER" in result.stdout
+        assert key not in result.output
+
+    def test_a_login_in_the_address_is_not_shown(self, server: str) -> None:
+        result = run("doctor", "--base-url", server.replace("//", "//somebody:hidden@"))
+        assert "hidden" not in result.output
+
+    def test_a_server_that_is_not_there_is_code_1(self) -> None:
+        result = run("doctor", "--base-url", "http://127.0.0.1:9/v1")
+        assert result.exit_code == 1
+        assert "cannot be reached" in result.stdout
+
+
+class TestProcess:
+    def test_a_reader_that_stops_early_is_no_error(self, tmp_path: Path) -> None:
+        path = make_pdf(tmp_path / "long.pdf", [f"{number}. {QUOTE} {OTHER} " * 30 for number in range(12)])
+        with subprocess.Popen(
+            [*COMMAND, "convert", str(path), "-f", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.read(1) == b"{"
+            process.stdout.close()
+            assert process.stderr.read() == b""
+
+    def test_progress_is_shown_on_a_terminal_and_results_stay_apart(self, report: Path) -> None:
+        terminal, end = pty.openpty()
+        done = subprocess.run([*COMMAND, "convert", str(report)], stdout=subprocess.PIPE, stderr=end, check=True)
+        os.close(end)
+        shown = b""
+        try:
+            while data := os.read(terminal, 4096):
+                shown += data
+        except OSError:
+            pass  # the other end is closed and all is read
+        os.close(terminal)
+        assert done.stdout.decode() == f"{QUOTE}\n\n{OTHER}\n"
+        assert b"report.pdf" in shown
+        assert b"2/2" in shown
+        assert b"pages/s" in shown
+
+    def test_output_is_utf8_whatever_the_locale(self, tmp_path: Path) -> None:
+        path = make_pdf(tmp_path / "umlaut.pdf", ["Grüße aus Österreich, sagte der Fährmann."])
+        env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run([*COMMAND, "convert", str(path)], capture_output=True, env=env, check=True)
+        assert done.stdout.decode() == "Grüße aus Österreich, sagte der Fährmann.\n"
