@@ -208,6 +208,21 @@ def test_many_titles_are_headings_and_one_is_above_all():
     assert levels(("heading", "1 A", 0, 2), ("title", "B", 0, 2), ("heading", "1.1 C", 0, 2)) == [2, 1, 3]
 
 
+def test_a_first_heading_with_the_largest_letters_is_the_title():
+    document = join(
+        [block("heading", "Report", font_size=21), block("heading", "1 Methods", font_size=14)],
+        [block("heading", "1.1 Bottles", font_size=11), block("heading", "Annex A", font_size=14)],
+    )
+    assert [(item.kind, item.level) for item in document.blocks()] == [
+        ("title", 1),
+        ("heading", 2),
+        ("heading", 3),
+        ("heading", 2),
+    ]
+    numbered = join([block("heading", "1 Report", font_size=21), block("heading", "2 More", font_size=14)])
+    assert kinds(numbered) == [["heading", "heading"]]
+
+
 def test_the_outline_names_blocks_and_pages():
     document = join(
         [block("heading", "A\n  b", level=2)], [block("heading", " ", level=1), block("paragraph", "x")], first=4
@@ -313,7 +328,8 @@ def test_nothing_is_lost_or_rewritten(pages):
         assert [(item.text, item.boxes) for item in page.blocks] == [(item.text, item.boxes) for item in given_blocks]
         for item, was in zip(page.blocks, given_blocks, strict=True):
             back = was.kind.is_furniture and item.kind is BlockKind.PARAGRAPH
-            assert item.kind == was.kind or item.kind.is_furniture or back
+            title = was.kind is BlockKind.HEADING and item.kind is BlockKind.TITLE
+            assert item.kind == was.kind or item.kind.is_furniture or back or title
             assert (item.table is None) == (was.table is None)
             assert item.table is None or replace(item.table, repeats_header=False) == was.table
     used = {item.level for item in document.blocks() if item.kind.is_heading}

@@ -20,15 +20,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 RANKS = {
     0: ["errors", "geometry", "prompts", "tokens"],
     1: ["document", "sniff", "office", "download"],
-    2: ["recognition", "tables", "quotes", "listing"],
+    2: ["recognition", "tables", "quotes", "listing", "headings"],
     3: ["grounding", "source", "paging", "split"],
     4: ["engines", "blocks", "align", "pack"],
     5: ["worker", "assemble", "chunk"],
     6: ["render", "flow", "metadata"],
-    7: ["cite", "records"],
+    7: ["cite", "records", "searchers"],
     8: ["highlight", "export", "rechunk", "retrieve"],
     9: ["pipeline"],
-    10: ["demo", "console", "cli", "__init__"],
+    10: ["demo", "console", "doctor", "cli", "__init__"],
 }
 RANK_OF = {name: rank for rank, names in RANKS.items() for name in names}
 

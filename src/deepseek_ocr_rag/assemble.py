@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from math import inf
 
 from .document import Block, BlockKind, Document, Heading, Page, Table
 from .geometry import Box, bounding_box
+from .headings import ROMAN, headed
 
 FURNITURE_ZONE = 0.08
 """Running heads and feet have their middle in this share of the page's height, at the top or at the bottom."""
@@ -26,16 +27,12 @@ LABELLED_ZONE = 0.15
 FURNITURE_LENGTH = 120
 """Longer blocks are never taken for running heads or feet."""
 
-SAME_SIZE = 0.94
-"""Headings whose letters are at least this share of a larger heading's are of one size; scans are noisy."""
-
 _CAN_BE_FURNITURE = frozenset(
     {BlockKind.TITLE, BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.OTHER, BlockKind.FOOTNOTE}
 )
-_ROMAN = r"(?=[IVXL])(?:XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _PAGE_NUMBER = re.compile(
     r"\W*(?:(?i:page|seite|pagina|página|pág|p|s)\b\.?\s*)?(?:\d{1,4}|ROMAN|第\s*\d{1,4}\s*[页頁])"
-    r"(?:\s*(?:/|(?i:of|von|sur|de|di))\s*\d{1,4})?\W*".replace("ROMAN", _ROMAN.lower())
+    r"(?:\s*(?:/|(?i:of|von|sur|de|di))\s*\d{1,4})?\W*".replace("ROMAN", ROMAN.lower())
 )
 _CONTINUED = re.compile(r"contin|\bcont[.'’]?d?\b|fortsetzung|\(suite|seguito|続|续|續|계속", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?:;…。！？：；｡।؟۔։።။៖]['\"”’»)\]）」』】]*\s*\Z")
@@ -149,121 +146,13 @@ def _folded(block: Block) -> str:
     return _plain(block) if block.kind.is_heading else re.sub(r"\d+", "#", _plain(block))
 
 
-# Heading levels
-
-_NUMBERED = (
-    (
-        re.compile(
-            r"(?:part|teil|partie|parte)\s+(?:\d{1,2}|[IVXLC]+)\b|第\s*[一二三四五六七八九十百\d]+\s*[部篇编編]", re.I
-        ),
-        0,
-    ),
-    (
-        re.compile(
-            r"(?:chapter|kapitel|chapitre|cap[ií]tulo|appendix|anhang|annexe?)\s+(?:\d{1,3}|[A-Z]|[IVXLC]+)\b", re.I
-        ),
-        1,
-    ),
-    (re.compile(r"第\s*[一二三四五六七八九十百\d]+\s*章"), 1),
-    (re.compile(r"第\s*[一二三四五六七八九十百\d]+\s*[节節]"), 2),
-    (re.compile(r"第\s*[一二三四五六七八九十百\d]+\s*[条條]"), 3),
-    (re.compile(r"§+\s*\d+"), 2),
-)
-"""Words and signs that number a heading, and the depth that they stand for; looked up in this order."""
-
-_DECIMAL = re.compile(r"([A-Z]|\d{1,3})((?:\.\d{1,3}){0,5})([.)]?)(?:\s+\S|\s*\Z|(?<=[.)])[^\W\d])")
-_ROMAN_NUMBER = re.compile(rf"({_ROMAN})([.)]?)\s+\S")
+# Headings
 
 
 def _level(pages: Sequence[Page]) -> tuple[Page, ...]:
-    """Give every heading a level for the whole document: 1 is the top and no level is left out."""
-    blocks = [block for page in pages for block in page.blocks if block.kind.is_heading]
-    depths = _depths(blocks)
-    titles = [block for block in blocks if block.kind is BlockKind.TITLE]
-    title = titles[0] if len(titles) == 1 else None
-    used = sorted({depth for block, depth in zip(blocks, depths, strict=True) if block is not title})
-    rank = {depth: number for number, depth in enumerate(used, start=2 if title else 1)}
-    levels = iter([1 if block is title else rank[depth] for block, depth in zip(blocks, depths, strict=True)])
-    return _rewrite(pages, lambda block: replace(block, level=next(levels)) if block.kind.is_heading else block)
-
-
-def _depths(blocks: Sequence[Block]) -> list[int]:
-    """The depth of each heading: by its number, else as numbered headings of its looks have it, else by its looks.
-
-    A heading's looks are the rank of its size, or the level that the engine gave where no size is known.
-    """
-    sizes = _size_ranks(block.font_size for block in blocks)
-    looks = [
-        ("size", sizes[block.font_size]) if block.font_size > 0 else ("level", _own_level(block)) for block in blocks
-    ]
-    numbers = _numbered_depths([" ".join(block.text.split()) for block in blocks])
-    known: defaultdict[tuple[str, int], Counter[int]] = defaultdict(Counter)
-    for look, number in zip(looks, numbers, strict=True):
-        if number is not None:
-            known[look][number] += 1
-    by_look = dict(_depths_of_looks(sorted(set(looks)), known))
-    return [by_look[look] if number is None else number for look, number in zip(looks, numbers, strict=True)]
-
-
-def _depths_of_looks(
-    looks: Sequence[tuple[str, int]], known: Mapping[tuple[str, int], Counter[int]]
-) -> Iterator[tuple[tuple[str, int], int]]:
-    """Settle what unnumbered headings of each look are, so that larger ones are never deeper than their neighbours.
-
-    Sizes follow the commonest number; an engine's levels are flat, so there the shallowest number counts.
-    """
-    for kind in ("size", "level"):
-        ordered = [look for look in looks if look[0] == kind]
-        settled: dict[tuple[str, int], int] = {}
-        for look in ordered:
-            if look in known:
-                settled[look] = min(known[look]) if kind == "level" else known[look].most_common(1)[0][0]
-        first = next((at for at, look in enumerate(ordered) if look in settled), None)
-        depth = settled[ordered[first]] - first - 1 if first is not None else 0
-        # Under the last numbered look every further one is a level deeper; between two, none is deeper than the lower.
-        deepest = list(accumulate((settled.get(look, inf) for look in reversed(ordered)), min))[::-1]
-        for look, limit in zip(ordered, deepest, strict=True):
-            depth = settled[look] if look in settled else depth + (limit > depth)
-            yield look, depth
-
-
-def _own_level(block: Block) -> int:
-    return block.level if block.level > 0 else 1 if block.kind is BlockKind.TITLE else 2
-
-
-def _size_ranks(sizes: Iterable[float]) -> dict[float, int]:
-    """Rank letter sizes from the largest, 0, down; sizes within 6 % of a rank's largest share it."""
-    ranks: dict[float, int] = {}
-    largest, rank = 0.0, -1
-    for size in sorted({size for size in sizes if size > 0}, reverse=True):
-        if rank < 0 or size < largest * SAME_SIZE:
-            largest, rank = size, rank + 1
-        ranks[size] = rank
-    return ranks
-
-
-def _numbered_depths(texts: Sequence[str]) -> list[int | None]:
-    """The depth that each heading's own number tells, or None."""
-    romans = (_ROMAN_NUMBER.match(text) for text in texts)
-    has_romans = any(len(roman.group(1)) > 1 for roman in romans if roman)
-    return [_numbered_depth(text, has_romans=has_romans) for text in texts]
-
-
-def _numbered_depth(text: str, *, has_romans: bool) -> int | None:
-    for pattern, depth in _NUMBERED:
-        if pattern.match(text):
-            return depth
-    roman = _ROMAN_NUMBER.match(text)
-    # L numbers a twelfth subsection more often than a fiftieth section; "I" without a point is a word.
-    if has_romans and roman and (len(roman.group(1)) > 1 or (roman.group(1) != "L" and roman.group(2))):
-        return 1
-    match = _DECIMAL.match(text)
-    if match is None:
-        return None
-    first, further, mark = match.groups()
-    if first.isalpha() and not further and not mark:
-        return None  # "A long way" begins with a word, "A. Methods" with a number
-    return 1 + further.count(".") + (1 if first.isalpha() and has_romans else 0)
+    """Give every heading a level for the whole document, and the document's title its kind."""
+    found = iter(headed([block for page in pages for block in page.blocks]))
+    return _rewrite(pages, lambda block: next(found) if block.kind.is_heading else block)
 
 
 # Tables and paragraphs over a page break

@@ -202,7 +202,7 @@ def test_secrets_do_not_show_but_travel() -> None:
         for shown in (repr(made), str(made), str(vars(made) | {"base_url": ""})):
             assert not [secret for secret in ("sk-1234", "hush", "pw9") if secret in shown]
         for other in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):
-            assert other.api_key.get_secret_value() == "sk-1234"
+            assert other.read_options().api_key == "sk-1234"
             assert other.read_options().password == "hush"
 
 
