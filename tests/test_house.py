@@ -58,7 +58,7 @@ def _name(path: Path) -> str:
 
 
 def _top(name: str) -> str:
-    return name.split(".")[0]
+    return name.split(".", maxsplit=1)[0]
 
 
 def _imports(path: Path) -> Iterator[tuple[str, bool]]:

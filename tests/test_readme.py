@@ -23,7 +23,7 @@ def test_every_snippet_runs(
     assert len(SNIPPETS) >= 5
     names: dict[str, Any] = {}
     for snippet in SNIPPETS:
-        exec(compile(snippet, str(README), "exec"), names)  # noqa: S102 - our own file
+        exec(compile(snippet, str(README), "exec"), names)
     assert len(names["pages"]) == 3
     assert "verified line 2" in capsys.readouterr().out
     assert Path("page.png").stat().st_size > 10_000

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from deepseek_ocr_rag.worker import FRAME, pack, read_message
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner), max_leaves=5)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
 
 @given(st.dictionaries(st.text(), JSON))

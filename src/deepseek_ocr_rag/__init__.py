@@ -38,6 +38,7 @@ from .metadata import (
     parse_regions,
 )
 from .pipeline import Failure, Progress, ReadOptions, aread, read
+from .rechunk import Excerpt, rechunk
 from .recognition import PageImage, PageRequest, Recognition, Region, Word
 from .records import Mode, Record, records
 from .source import Input
@@ -68,6 +69,7 @@ __all__ = [
     "EngineError",
     "EngineRejected",
     "EngineUnavailable",
+    "Excerpt",
     "Failure",
     "Heading",
     "Input",
@@ -110,6 +112,7 @@ __all__ = [
     "page_metadata",
     "parse_regions",
     "read",
+    "rechunk",
     "records",
     "token_counter",
 ]

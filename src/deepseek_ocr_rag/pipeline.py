@@ -63,8 +63,9 @@ class ReadOptions:
     """How to read.
 
     Args:
-        engine: ``auto`` (a server if one is set, else ``local``), ``local``, or any object with the four members of
-            :class:`deepseek_ocr_rag.engines.Engine`.
+        engine: ``auto`` (a server if one is set, else ``local``), ``local``, or any object with the members of
+            :class:`deepseek_ocr_rag.engines.Engine`. Such an object may be shared by several calls; asynchronous
+            callers close it themselves.
         base_url: An OpenAI-style server of DeepSeek-OCR; also from ``DEEPSEEK_OCR_BASE_URL``.
         model: The model's name there; also from ``DEEPSEEK_OCR_MODEL``.
         api_key: Its key; also from ``DEEPSEEK_OCR_API_KEY``. Never shown.
@@ -102,7 +103,7 @@ DEFAULTS = ReadOptions()
 
 def read(inputs: Input | Iterable[Input], options: ReadOptions = DEFAULTS) -> Generator[Document]:
     """Read files one after the other; see :func:`aread`. Closing the generator stops all work."""
-    return iterate(lambda: aread(inputs, options))
+    return iterate(lambda: _aread_and_close(inputs, options))
 
 
 async def aread(inputs: Input | Iterable[Input], options: ReadOptions = DEFAULTS) -> AsyncGenerator[Document]:
@@ -126,6 +127,17 @@ async def aread(inputs: Input | Iterable[Input], options: ReadOptions = DEFAULTS
                 logger.warning("skipped: %s", outcome.error)
                 if options.on_failure is not None:
                     options.on_failure(outcome)
+
+
+async def _aread_and_close(inputs: Input | Iterable[Input], options: ReadOptions) -> AsyncGenerator[Document]:
+    """For an event loop of our own: an engine's connections must not outlive it."""
+    try:
+        async with aclosing(aread(inputs, options)) as documents:
+            async for document in documents:
+                yield document
+    finally:
+        if not isinstance(options.engine, str):
+            await options.engine.aclose()
 
 
 async def results(
@@ -153,7 +165,8 @@ async def results(
                             yield assemble(collected, info=_info(job))
                             collected = []
             finally:
-                await engine.aclose()
+                if engine is not options.engine:  # others may be using an engine that was passed in
+                    await engine.aclose()
 
 
 def make_engine(options: ReadOptions) -> Engine:

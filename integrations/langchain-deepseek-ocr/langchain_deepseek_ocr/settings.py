@@ -32,7 +32,7 @@ class ReadSettings:
         tokenizer: Vocabulary that chunks are counted with.
         failed_pages: ``raise`` stops at a file of which a page failed, before any of its documents is given: indexing
             with a clean-up would delete what an earlier run had of that page.
-        keep_blank: Whether blank pages are documents, too; they have no text.
+        keep_blank: Whether blank pages are documents, too; they have no text, which some embedding services refuse.
         progress: Called after each page.
 
     Raises:
@@ -51,7 +51,7 @@ class ReadSettings:
     max_tokens: int = 512
     tokenizer: str = "cl100k_base"
     failed_pages: Literal["keep", "raise"] = "keep"
-    keep_blank: bool = False
+    keep_blank: bool = True
     progress: Callable[[Progress], None] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from langchain_core.documents import BaseDocumentTransformer, Document
 
-from deepseek_ocr_rag import ChunkOptions
-from deepseek_ocr_rag.rechunk import rechunk
+from deepseek_ocr_rag import ChunkOptions, rechunk
 
 
 @dataclass(kw_only=True)

@@ -138,16 +138,16 @@ def test_files_that_were_skipped_are_listed(make_pdf: MakePdf, quick_engine: Any
         DeepSeekOCRLoader(bad).load()
 
 
-def test_blank_pages_are_left_out_and_failed_ones_are_not(make_pdf: MakePdf, quick_engine: Any) -> None:
+def test_blank_pages_can_be_left_out_and_failed_ones_cannot(make_pdf: MakePdf, quick_engine: Any) -> None:
     path = make_pdf("a.pdf", "One.", "", "Three.")
     engine = quick_engine(fail=(3,))
-    documents = DeepSeekOCRLoader(path, workers=1, engine=engine).load()
+    documents = DeepSeekOCRLoader(path, workers=1, engine=engine, keep_blank=False).load()
     assert [(item.metadata["page_number"], item.metadata["page_status"]) for item in documents] == [
         (1, "ok"),
         (3, "failed"),
     ]
     assert documents[1].page_content == ""
-    documents = DeepSeekOCRLoader(path, workers=1, engine=engine, keep_blank=True).load()
+    documents = DeepSeekOCRLoader(path, workers=1, engine=engine).load()
     assert [item.metadata["page_status"] for item in documents] == ["ok", "empty", "failed"]
     with pytest.raises(PageFailed, match=r"page 3.*refused"):
         next(DeepSeekOCRLoader(path, workers=1, engine=engine, mode="chunk", failed_pages="raise").lazy_load())

@@ -142,9 +142,9 @@ def test_a_bad_file_raises_alone_and_is_skipped_among_others(make_pdf: MakePdf, 
     assert len(reader.load_data(good.parent)) == 1
 
 
-def test_blank_pages_are_left_out_and_failed_ones_are_not(make_pdf: MakePdf, quick_engine: Any) -> None:
+def test_blank_pages_can_be_left_out_and_failed_ones_cannot(make_pdf: MakePdf, quick_engine: Any) -> None:
     path = make_pdf("a.pdf", "One.", "", "Three.")
-    documents = DeepSeekOCRReader(engine=quick_engine(fail=(3,)), workers=1).load_data(path)
+    documents = DeepSeekOCRReader(engine=quick_engine(fail=(3,)), workers=1, keep_blank=False).load_data(path)
     assert [document.metadata["page_number"] for document in documents] == [1, 3]
     failed = documents[1]
     assert failed.text == ""
@@ -152,7 +152,7 @@ def test_blank_pages_are_left_out_and_failed_ones_are_not(make_pdf: MakePdf, qui
     assert node.get_content(MetadataMode.EMBED) == "page_status: failed"  # embedders refuse empty texts
     assert "page_status: failed" in node.get_content(MetadataMode.LLM)
     assert "refused" not in str(failed.to_dict())
-    everything = DeepSeekOCRReader(engine=quick_engine(), workers=1, keep_blank=True).load_data(path)
+    everything = DeepSeekOCRReader(engine=quick_engine(), workers=1).load_data(path)
     assert [document.metadata["page_status"] for document in everything] == ["ok", "empty", "ok"]
 
 

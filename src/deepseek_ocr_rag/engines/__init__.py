@@ -12,7 +12,7 @@ __all__ = ["Engine"]
 
 @runtime_checkable
 class Engine(Protocol):
-    """Anything that can read a page. Pass an object with these four members wherever an engine is asked for."""
+    """Anything that can read a page. Pass an object with these members wherever an engine is asked for."""
 
     @property
     def name(self) -> str:

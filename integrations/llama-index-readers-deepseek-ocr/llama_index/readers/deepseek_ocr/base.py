@@ -88,7 +88,7 @@ class DeepSeekOCRReader(BasePydanticReader):
         description="What ids are made of: 'source' is the file's name and the place in it, so that a docstore "
         "replaces what a file said before it was changed.",
     )
-    keep_blank: bool = Field(default=False, description="Whether blank pages are documents, too; they have no text.")
+    keep_blank: bool = Field(default=True, description="Whether blank pages are documents, too; they have no text.")
     show_progress: bool = Field(default=False, description="Whether to show a bar that counts pages.")
 
     @classmethod
@@ -208,10 +208,10 @@ class DeepSeekOCRReader(BasePydanticReader):
 def exclusions(metadata: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Which keys an embedder, and which a model that answers, is not to see: (embedding, LLM).
 
-    What is empty is hidden as well, since "section_path: " would be embedded. Of a page that failed the status is
+    What is empty is hidden as well, since "section_path: " would be embedded. Of a page without text the status is
     shown: embedders refuse empty texts, and a model should know.
     """
-    shown = {"page_status"} if metadata.get("page_status") == "failed" else set()
+    shown = {"page_status"} if metadata.get("page_status") in ("failed", "empty") else set()
     hidden = []
     for excluded in (EXCLUDED_FROM_EMBEDDING, EXCLUDED_FROM_LLM):
         empty = [key for key in SHOWN if key not in excluded and not metadata.get(key)]

@@ -19,8 +19,7 @@ from llama_index.core.node_parser.node_utils import build_nodes_from_splits
 from llama_index.core.schema import BaseNode, Document, MetadataMode, RelatedNodeInfo, TextNode
 from llama_index.core.utils import get_tqdm_iterable
 
-from deepseek_ocr_rag import EXCLUDED_FROM_EMBEDDING, ChunkOptions
-from deepseek_ocr_rag.rechunk import Excerpt, rechunk
+from deepseek_ocr_rag import EXCLUDED_FROM_EMBEDDING, ChunkOptions, Excerpt, rechunk
 
 from .base import exclusions
 
