@@ -25,10 +25,12 @@ RANKS = {
     4: ["engines", "blocks", "align", "pack"],
     5: ["worker", "assemble", "chunk"],
     6: ["render", "flow", "metadata"],
-    7: ["cite", "records", "searchers"],
+    7: ["cite", "records"],
     8: ["highlight", "export", "rechunk", "retrieve"],
     9: ["pipeline"],
-    10: ["demo", "console", "doctor", "cli", "__init__"],
+    10: ["searchers", "console", "doctor"],
+    11: ["demo"],
+    12: ["cli", "__init__"],
 }
 RANK_OF = {name: rank for rank, names in RANKS.items() for name in names}
 
