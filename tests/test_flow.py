@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import AsyncGenerator
 
@@ -115,3 +117,20 @@ def test_errors_pass_through() -> None:
     assert next(items) == 1
     with pytest.raises(ValueError, match="broken"):
         next(items)
+
+
+def test_an_interrupt_while_waiting_closes_the_generator() -> None:
+    """Ctrl-C reaches the main thread while the next item is under way in the other one."""
+    closed = threading.Event()
+
+    async def slow() -> AsyncGenerator[int]:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(60)
+            yield 1
+        finally:
+            closed.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        next(iterate(slow))
+    assert closed.is_set()

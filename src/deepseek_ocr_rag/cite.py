@@ -217,7 +217,7 @@ def _is_whole_page(box: Box) -> bool:
 
 
 def _is_one_line(region: ChunkRegion, text: str) -> bool:
-    """Whether the box is as low as one line of so many characters would be.
+    """Whether the box is as thin as one line of so many characters would be, lying or standing (a page on its side).
 
     Lines are about 1.2 times as high as letters are, and Latin letters half as wide, CJK ones as wide: of ``k``
     lines, height / width is about 2.4 k² / letters, times the page's width / height, which nobody passes here. 2.1
@@ -225,4 +225,5 @@ def _is_one_line(region: ChunkRegion, text: str) -> bool:
     """
     said = text[region.start : region.end]
     letters = len(said) + len(_CJK.findall(said))
-    return region.box.height * letters <= 2.1 * 2.4 * region.box.width
+    thin, long = sorted((region.box.height, region.box.width))
+    return thin * letters <= 2.1 * 2.4 * long

@@ -44,11 +44,21 @@ def iterate(make: Callable[[], AsyncGenerator[T]]) -> Generator[T]:
     """
     with start_blocking_portal() as portal:
         source = make()
+        coming = portal.start_task_soon(_next_item, source)
         try:
-            while (item := portal.call(_next_item, source)) is not None:
+            while (item := coming.result()) is not None:
                 yield item[0]
+                coming = portal.start_task_soon(_next_item, source)
         finally:
-            portal.call(source.aclose)
+            coming.cancel()  # Ctrl-C may have come while it was under way
+            portal.call(_close, source)
+
+
+async def _close(source: AsyncGenerator[T]) -> None:
+    """Close a generator whose last step may still be on its way out."""
+    while getattr(source, "ag_running", False):
+        await asyncio.sleep(0.01)
+    await source.aclose()
 
 
 async def _next_item(source: AsyncGenerator[T]) -> tuple[T] | None:
