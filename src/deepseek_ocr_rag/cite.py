@@ -68,8 +68,8 @@ class Citation:
 class Passage:
     """Text of which characters ``[start, end)`` of each region stand in its box.
 
-    ``precision`` says what the regions are at best; a region over the whole page says no more than the page. The
-    context of a citation is the whole passage if ``is_chunk``, else the blocks around the quote.
+    ``precision`` says what the regions are; None judges by their boxes. A region over the whole page says no more than
+    the page. The context of a citation is the whole passage if ``is_chunk``, else the blocks around the quote.
     """
 
     text: str
@@ -77,7 +77,7 @@ class Passage:
     document_id: str = ""
     source: str = ""
     chunk_id: str = ""
-    precision: Precision = "line"
+    precision: Precision | None = None
     is_chunk: bool = True
 
     @classmethod
@@ -98,14 +98,14 @@ class Passage:
         first, last = metadata.get("page_number"), metadata.get("page_end_number")
         if not regions and first == last and isinstance(first, int | float) and 1 <= first < 2**31:
             regions = (ChunkRegion(page_number=int(first), box=WHOLE_PAGE, start=0, end=len(text)),)
-        precisions: dict[object, Precision] = {"block": "block", "page": "page"}
+        precisions: dict[object, Precision] = {"line": "line", "block": "block", "page": "page"}
         return cls(
             text=text,
             regions=regions,
             document_id=str(metadata.get("doc_hash") or ""),
             source=str(metadata.get("source") or ""),
             chunk_id=str(metadata.get("chunk_id") or ""),
-            precision=precisions.get(metadata.get("regions_precision"), "line"),
+            precision=precisions.get(metadata.get("regions_precision")),
             is_chunk=metadata.get("element_type") not in ("page", "document"),
         )
 
@@ -208,8 +208,9 @@ def _precision(passage: Passage, regions: Sequence[ChunkRegion]) -> Precision:
     placed = [region for region in regions if not _is_whole_page(region.box)]
     if not placed or passage.precision == "page":
         return "page" if regions else "none"
-    is_line = passage.precision == "line" and all(_is_one_line(region, passage.text) for region in placed)
-    return "line" if is_line else "block"
+    if passage.precision is not None:
+        return passage.precision
+    return "line" if all(_is_one_line(region, passage.text) for region in placed) else "block"
 
 
 def _is_whole_page(box: Box) -> bool:

@@ -56,7 +56,7 @@ def iterate(make: Callable[[], AsyncGenerator[T]]) -> Generator[T]:
 
 async def _close(source: AsyncGenerator[T]) -> None:
     """Close a generator whose last step may still be on its way out."""
-    while getattr(source, "ag_running", False):
+    while getattr(source, "ag_running", False):  # noqa: ASYNC110 - a generator has no event for it
         await asyncio.sleep(0.01)
     await source.aclose()
 
