@@ -23,6 +23,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.installed-dev  ## the figures of the README; DATA is a folder of documents
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/accuracy.py $(DATA)
 	$(BIN)/python benchmarks/corpus.py $(DATA)
 

@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from typing import TypeVar
 
-from anyio.from_thread import start_blocking_portal
-
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -42,6 +40,8 @@ def iterate(make: Callable[[], AsyncGenerator[T]]) -> Generator[T]:
 
     Works inside a running loop and inside a notebook; closing it early closes the asynchronous generator.
     """
+    from anyio.from_thread import start_blocking_portal
+
     with start_blocking_portal() as portal:
         source = make()
         coming = portal.start_task_soon(_next_item, source)

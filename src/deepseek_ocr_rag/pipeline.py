@@ -28,11 +28,12 @@ from .flow import in_order, iterate
 from .listing import expand, is_collection
 from .prompts import Task
 from .recognition import DocumentFacts, PageImage, Recognition
-from .render import WorkerPool
 from .source import Input, Source, SourceOptions, parse_pages, resolve
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+    from .render import WorkerPool
 
 logger = logging.getLogger("deepseek_ocr_rag")
 
@@ -144,6 +145,8 @@ async def results(
     inputs: Input | Iterable[Input], options: ReadOptions = DEFAULTS
 ) -> AsyncGenerator[Document | Failure]:
     """Like :func:`aread`, but a file that cannot be read comes out as a :class:`Failure`, in its place."""
+    from .render import WorkerPool
+
     workers = options.workers or min(4, os.cpu_count() or 1)
     engine = make_engine(options)
     with tempfile.TemporaryDirectory(prefix="deepseek-ocr-rag-") as folder:

@@ -19,8 +19,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from rapidfuzz import fuzz, process
-
 from .document import BULLETS
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -284,6 +282,8 @@ def _windows(piece: str, text: str) -> list[tuple[int, int]]:
 
 def _best_in(piece: str, text: str, start: int, end: int) -> _Span | None:
     """Where in ``text[start:end]`` the piece fits best, from word to word: RapidFuzz finds it, then each end moves."""
+    from rapidfuzz import fuzz, process
+
     window = text[start:end]
     found = fuzz.partial_ratio_alignment(piece, window, score_cutoff=50)
     if found is None:
