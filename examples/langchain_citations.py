@@ -20,7 +20,7 @@ ranking.index(bm25s.tokenize([chunk.page_content for chunk in chunks], show_prog
 found, _ = ranking.retrieve(bm25s.tokenize(question, show_progress=False), k=1, show_progress=False)
 best = chunks[found[0, 0]]
 
-# A language model would write the answer and quote its source; here the chunk's sentence that shares most words does.
+# A language model would write the answer and quote its source; here the sentence that shares most words does.
 asked = {word for word in question.lower().strip("?").split() if len(word) > 3}
 sentences = [sentence for line in best.page_content.splitlines() for sentence in line.split(". ")]
 quote = max(sentences, key=lambda sentence: len(asked & set(sentence.lower().split())))

@@ -17,12 +17,12 @@ from deepseek_ocr_rag import Passage, highlight_page, locate
 path, question = Path(sys.argv[1]), sys.argv[2]
 chunks = DeepSeekOCRReader(mode="chunk", max_tokens=128).load_data(path)
 index = SimpleKeywordTableIndex.from_documents(chunks, llm=MockLLM(), transformations=[])
-best = index.as_retriever(retriever_mode="simple", llm=MockLLM()).retrieve(question)[0].node
+found = [hit.node for hit in index.as_retriever(retriever_mode="simple", llm=MockLLM()).retrieve(question)]
 
-# A language model would write the answer and quote its source; here the chunk's sentence that shares most words does.
+# A language model would write the answer and quote its source; here the sentence that shares most words does.
 asked = {word for word in question.lower().strip("?").split() if len(word) > 3}
-sentences = [sentence for line in best.get_content().splitlines() for sentence in line.split(". ")]
-quote = max(sentences, key=lambda sentence: len(asked & set(sentence.lower().split())))
+sentences = [(part, node) for node in found for line in node.get_content().splitlines() for part in line.split(". ")]
+quote, best = max(sentences, key=lambda pair: len(asked & set(pair[0].lower().split())))
 
 citation = locate(quote, Passage.from_metadata(best.get_content(), best.metadata))
 print(f"{quote}\n  page {citation.page_number}, {citation.status}, to the {citation.precision}")
