@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,47 @@ def test_a_picture_of_text_is_read_by_ocr(sample: tuple[Path, Any], tmp_path: Pa
     (picture,) = read(tmp_path / "note.webp", one_worker())
     assert "Annex B Record of the visit of 25 November 2025" in picture.markdown
     assert picture.pages[0].engine == "local/rapidocr"
+
+
+def test_a_gif_says_that_only_its_first_frame_is_read(tmp_path: Path) -> None:
+    frames = [Image.new("L", (200, 100), 255), Image.new("L", (200, 100), 0)]
+    frames[0].save(tmp_path / "two.gif", save_all=True, append_images=frames[1:])
+    (document,) = read(tmp_path / "two.gif", one_worker())
+    assert [page.status for page in document.pages] == ["empty"]
+    assert document.pages[0].warnings == ("GIF with 2 frames: only the first is read.",)
+
+
+EPUB = {
+    "mimetype": "application/epub+zip",
+    "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0">'
+    '<rootfiles><rootfile full-path="c.opf" media-type="application/oebps-package+xml"/></rootfiles></container>',
+    "c.opf": '<package xmlns="http://www.idpf.org/2007/opf" version="2.0" unique-identifier="i"><metadata/><manifest>'
+    '<item id="a" href="a.xhtml" media-type="application/xhtml+xml"/></manifest><spine><itemref idref="a"/></spine>'
+    "</package>",
+    "a.xhtml": '<html xmlns="http://www.w3.org/1999/xhtml"><body><p>Water from the moor.</p></body></html>',
+}
+
+
+def make_epub(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in EPUB.items():
+            archive.writestr(name, text)
+
+
+def make_svg(path: Path) -> None:
+    path.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="100">'
+        '<text x="20" y="50" font-size="14">Water from the moor.</text></svg>'
+    )
+
+
+@pytest.mark.parametrize(("name", "make"), [("book.epub", make_epub), ("drawing.svg", make_svg)])
+def test_what_mupdf_lays_out_is_read_like_a_pdf(tmp_path: Path, name: str, make: Any) -> None:
+    make(tmp_path / name)
+    (document,) = read(tmp_path / name, one_worker())
+    assert document.markdown == "Water from the moor."
+    assert document.pages[0].engine == "local/text-layer"
+    assert all(block.lines for block in document.blocks())
 
 
 SCRIPT = """

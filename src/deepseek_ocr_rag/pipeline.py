@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -195,6 +195,7 @@ class _Job:
     facts: DocumentFacts
     page_number: int
     wanted: int
+    is_first: bool
     is_last: bool
 
 
@@ -233,8 +234,15 @@ class _Station:
             logger.warning("%s: %s", source.name, warning)
         numbers = parse_pages(self._options.pages, total=facts.page_count, source=source.name)
         return [
-            _Job(source=source, facts=facts, page_number=n, wanted=len(numbers), is_last=n == numbers[-1])
-            for n in numbers
+            _Job(
+                source=source,
+                facts=facts,
+                page_number=number,
+                wanted=len(numbers),
+                is_first=number == numbers[0],
+                is_last=number == numbers[-1],
+            )
+            for number in numbers
         ]
 
     async def read(self, job: _Job | Failure) -> Page | None:
@@ -250,7 +258,9 @@ class _Station:
                 recognition = _blank(image, job.facts)
             else:
                 recognition = await self._engine.recognize(image, task=self._options.task)
-            return _page(image, recognition, task=self._options.task)
+            page = _page(image, recognition, task=self._options.task)
+            # What opening the file told (frames of a GIF that are not read) is said on the first page.
+            return replace(page, warnings=(*job.facts.warnings, *page.warnings)) if job.is_first else page
         except DeepSeekOCRError as error:
             logger.warning("%s", error)
             return _failed(image, self._engine.name, error)

@@ -20,7 +20,9 @@ from deepseek_ocr_rag import (
     LocalEngine,
     ReadOptions,
     chunk_document,
+    parse_regions,
     read,
+    records,
 )
 
 pytest.importorskip("rapidocr", reason="OCR needs the [local] extra")
@@ -143,6 +145,20 @@ def test_every_region_of_every_chunk_lies_on_its_words(sample: tuple[Path, Truth
             there = letters(" ".join(t for t, place in words[region.page_number] if region.box.holds_center_of(place)))
             # A region may show a part of its line only, so its words are among the line's.
             assert fuzz.partial_ratio(said, there) > 85, f"{said!r} stands on {there!r}"
+
+
+def test_regions_in_metadata_are_those_of_the_chunk(sample_document: Document) -> None:
+    """What a vector store gives back is enough: the JSON string holds the chunk's regions to 1/10000 of the page."""
+    options = ChunkOptions(max_tokens=128)
+    chunks = list(chunk_document(sample_document, options))
+    for chunk, record in zip(chunks, records(sample_document, "chunk", options=options), strict=True):
+        assert (record.id, record.text) == (chunk.id, chunk.text)
+        assert record.metadata["regions_precision"] == "line"
+        told = parse_regions(str(record.metadata["regions"]))
+        assert [(r.page_number, r.start, r.end) for r in told] == [
+            (r.page_number, r.start, r.end) for r in chunk.regions
+        ]
+        assert [r.box.to_ints() for r in told] == [r.box.to_ints() for r in chunk.regions]
 
 
 def test_ocr_can_be_forced_and_switched_off(sample: tuple[Path, Truth]) -> None:
