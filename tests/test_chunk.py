@@ -372,6 +372,20 @@ def test_a_megabyte_without_a_space_is_cut():
     assert min(chunk.token_count for chunk in chunks[:-2]) > 256
 
 
+FAMILY = "👩\u200d👩\u200d👧"
+
+
+@pytest.mark.parametrize("max_tokens", range(16, 25))
+@pytest.mark.parametrize("before", [(), ("Title",), ("A long title of many words, in which a lot is said",)])
+@pytest.mark.parametrize("text", [f" {FAMILY}", f"\t\u2003{FAMILY}", "\u2003" * 16 + "a", " 🏴" + "\u0301" * 40])
+def test_indented_code_that_has_no_visible_break_is_cut_all_the_same(text, before, max_tokens):
+    headings = [block("heading", words, level=1) for words in before]
+    chunks = cut(*headings, block("code", text), max_tokens=max_tokens, counter="cl100k_base")
+    assert max(chunk.token_count for chunk in chunks) <= max_tokens
+    shown = "".join(chunk.text for chunk in chunks)
+    assert all(shown.count(letter) >= text.count(letter) for letter in set("".join(text.split())))
+
+
 # What holds for every document
 
 ALPHABET = st.sampled_from(
@@ -492,3 +506,32 @@ def test_promises_hold_when_tokens_are_counted(made, max_tokens, merge):
 @given(any_document(), st.integers(60, 200))
 def test_promises_hold_for_a_counter_that_does_not_add_up(made, max_tokens):
     check(made, ChunkOptions(max_tokens=max_tokens, counter=SQUARES))
+
+
+HARD = st.sampled_from(
+    [
+        *("a", "word ", " ", "\n", "\t", "\n    ", "    ", "\u2003", "\u3000", "`", "```\n", "|", "。", "한", "ก็"),
+        *(FAMILY, "🏳\ufe0f\u200d🌈", "👍🏽", "🇩🇪", "\u200d", "\u0336", "e\u0301\u0302\u0323", "𝔘\u0336", "𒀀", "\ud83d"),
+    ]
+)
+HARD_TEXT = st.lists(HARD, min_size=1, max_size=16).map("".join)
+
+
+@st.composite
+def hard_document(draw):
+    kinds = st.sampled_from([BlockKind.CODE, BlockKind.CODE, *BlockKind])
+    path = [
+        block("heading", draw(HARD_TEXT) * draw(st.integers(1, 12)), level=level + 1, name=f"h{level}")
+        for level in range(draw(st.integers(0, 3)))
+    ]
+    rest = [
+        block(draw(kinds), draw(HARD_TEXT), level=draw(st.integers(0, 12)), name=f"b{number}")
+        for number in range(draw(st.integers(1, 3)))
+    ]
+    return document(*path, *rest)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(hard_document(), st.integers(16, 24), st.booleans())
+def test_promises_hold_for_the_smallest_budgets_and_the_longest_characters(made, max_tokens, merge):
+    check(made, ChunkOptions(max_tokens=max_tokens, merge=merge))

@@ -8,7 +8,8 @@ import pty
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from typer.testing import CliRunner, Result
 
 from deepseek_ocr_rag import Document, records
 from deepseek_ocr_rag.cli import app
-from deepseek_ocr_rag.console import Run
+from deepseek_ocr_rag.errors import CorruptSource
+from deepseek_ocr_rag.pipeline import Failure
 
 QUOTE = "The ferry leaves at seven minutes past nine every morning."
 OTHER = "On Sundays it stays in the harbour and nobody minds."
@@ -46,9 +48,29 @@ def document(report: Path) -> Document:
 @pytest.fixture
 def already_read(monkeypatch: pytest.MonkeyPatch, document: Document) -> None:
     """Commands get the report as it was read before: starting a worker takes longer than all the rest."""
-    monkeypatch.setattr(Run, "documents", lambda self, files: (found for found in [document]))
-    monkeypatch.setattr(Run, "only_document", lambda self, file: document)
-    monkeypatch.setattr(Run, "finish", lambda self: None)
+    pretend(monkeypatch, document)
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, *outcomes: Document | Failure | OSError) -> None:
+    """Let commands read these, whatever they are asked to read, up to an error of the system."""
+
+    async def results(*_: object) -> AsyncGenerator[Document | Failure]:
+        for outcome in outcomes:
+            if isinstance(outcome, OSError):
+                raise outcome
+            yield outcome
+
+    monkeypatch.setattr("deepseek_ocr_rag.console.results", results)
+
+
+@pytest.fixture
+def one_page_failed(already_read: None, monkeypatch: pytest.MonkeyPatch, document: Document) -> None:
+    del already_read  # which this takes the place of
+    first, second = document.pages
+    pretend(monkeypatch, replace(document, pages=(first, replace(second, status="failed", blocks=()))))
+
+
+FAILURE = Failure(source="broken.pdf", error=CorruptSource("is damaged.", source="broken.pdf", hint="Repair it."))
 
 
 def make_pdf(path: Path, pages: list[str], *, password: str = "") -> Path:
@@ -224,7 +246,62 @@ class TestChunk:
     def test_an_output_that_cannot_be_written_is_one_line(self, report: Path, tmp_path: Path) -> None:
         result = run("chunk", report, "-o", tmp_path / "none" / "chunks.jsonl")
         assert result.exit_code == 2
-        assert "chunks.jsonl: cannot be written" in error_of(result)
+        assert f"{tmp_path / 'none' / 'chunks.jsonl'}: cannot be written" in error_of(result)
+
+    @pytest.mark.parametrize("name", ["report.pdf", "link.pdf", "hard.pdf", "."])
+    def test_no_file_that_is_read_is_written(self, report: Path, tmp_path: Path, name: str) -> None:
+        copy = tmp_path / "report.pdf"
+        copy.write_bytes(report.read_bytes())
+        (tmp_path / "link.pdf").symlink_to(copy)
+        (tmp_path / "hard.pdf").hardlink_to(copy)
+        result = run("chunk", tmp_path / "empty*", tmp_path / name, "-o", copy)
+        assert result.exit_code == 2
+        assert f"{copy}: is to be read and would be overwritten" in error_of(result)
+        assert copy.read_bytes() == report.read_bytes()
+
+    def test_a_file_stays_as_it_was_where_nothing_can_be_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = tmp_path / "keep.jsonl"
+        kept.write_text("what was there")
+        pretend(monkeypatch, FAILURE)
+        assert run("chunk", "broken.pdf", "-o", kept).exit_code == 4
+        assert run("chunk", "broken.pdf", "-o", tmp_path / "new.jsonl").exit_code == 4
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
+
+    def test_a_file_stays_as_it_was_where_writing_breaks_off(
+        self, report: Path, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pretend(monkeypatch, document, OSError(28, "No space left on device"))
+        kept = tmp_path / "keep.jsonl"
+        kept.write_text("what was there")
+        assert run("chunk", report, "-o", kept).exit_code == 2
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
+
+    def test_what_could_be_read_is_written_and_replaces_what_was_there(
+        self, report: Path, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept, link = tmp_path / "kept.jsonl", tmp_path / "link.jsonl"
+        kept.write_text("what was there")
+        kept.chmod(0o600)
+        link.symlink_to(kept)
+        pretend(monkeypatch, FAILURE, document)
+        assert run("chunk", "broken.pdf", report, "-o", link).exit_code == 1
+        assert [json.loads(line)["text"] for line in kept.read_text("utf-8").splitlines()] == [f"{QUOTE}\n\n{OTHER}"]
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert link.is_symlink()
+        assert set(tmp_path.iterdir()) == {kept, link}
+
+    def test_a_pipe_stays_one(self, report: Path, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        came: list[bytes] = []
+        reader = threading.Thread(target=lambda: came.append(pipe.read_bytes()), daemon=True)
+        reader.start()
+        assert run("chunk", report, "-o", pipe).exit_code == 0
+        reader.join(10)
+        assert pipe.is_fifo()
+        assert came[0].startswith(b'{"id"')
 
 
 @pytest.mark.usefixtures("already_read")
@@ -255,6 +332,27 @@ class TestLocate:
         assert result.exit_code == 3
         assert result.stdout.startswith("status: not_found\n")
         assert not picture.exists()
+
+    @pytest.mark.parametrize("form", [[], ["--json"]])
+    def test_what_stands_in_several_places_is_code_3(self, report: Path, tmp_path: Path, form: list[str]) -> None:
+        picture = tmp_path / "page.png"
+        result = run("locate", report, "the", "-o", picture, *form)
+        assert result.exit_code == 3
+        assert "ambiguous" in result.stdout
+        assert not picture.exists()
+
+    @pytest.mark.usefixtures("one_page_failed")
+    def test_failed_pages_are_code_1_unless_the_quote_is_not_found(self, report: Path) -> None:
+        for quote, code in ((QUOTE, 1), (OTHER, 3)):
+            result = run("locate", report, quote)
+            assert (result.exit_code, result.stderr) == (code, "error: pages failed: report.pdf (2)\n")
+
+    def test_the_source_is_not_overwritten(self, report: Path) -> None:
+        before = report.read_bytes()
+        result = run("locate", report, QUOTE, "-o", report)
+        assert result.exit_code == 2
+        assert f"{report}: is to be read and would be overwritten" in error_of(result)
+        assert report.read_bytes() == before
 
 
 def test_a_folder_is_not_one_file(tmp_path: Path) -> None:
@@ -290,6 +388,14 @@ class TestHighlight:
         assert answer["written"] == [str(copy)]
         assert [citation["status"] for citation in answer["citations"]] == ["not_found", "verified"]
 
+    @pytest.mark.usefixtures("one_page_failed")
+    def test_failed_pages_are_code_1_unless_a_quote_is_not_found(self, report: Path, tmp_path: Path) -> None:
+        for quotes, code in (([QUOTE], 1), ([QUOTE, OTHER], 3), ([QUOTE, "the"], 3)):
+            result = run("highlight", report, *quotes, "-o", tmp_path / "copy.pdf")
+            assert result.exit_code == code
+            assert result.stderr.splitlines()[-1] == "error: pages failed: report.pdf (2)"
+            assert result.stdout == f"{tmp_path / 'copy.pdf'}\n"
+
     def test_without_any_quote_found_nothing_is_written(self, report: Path, tmp_path: Path) -> None:
         copy = tmp_path / "copy.pdf"
         assert run("highlight", report, "Submarines were never mentioned here.", "-o", copy).exit_code == 3
@@ -299,8 +405,15 @@ class TestHighlight:
         before = report.read_bytes()
         result = run("highlight", report, QUOTE, "-o", report)
         assert result.exit_code == 2
-        assert "overwritten" in result.stderr.splitlines()[-1]
+        assert f"{report}: is to be read and would be overwritten" in error_of(result)
         assert report.read_bytes() == before
+
+    def test_a_picture_does_not_overwrite_the_source(self, report: Path, tmp_path: Path) -> None:
+        source = tmp_path / "quote-1-page-1.png"
+        source.write_bytes(report.read_bytes())
+        result = run("highlight", source, QUOTE, "-o", tmp_path / "copy.pdf", "--pictures", tmp_path)
+        assert result.exit_code == 2
+        assert source.read_bytes() == report.read_bytes()
 
 
 class Server(BaseHTTPRequestHandler):

@@ -180,6 +180,16 @@ def test_a_question_in_other_words_finds_nothing() -> None:
         WordIndex([])
 
 
+@pytest.mark.parametrize("texts", [["***"], ["the"], [""], ["", "—", "of the"]])
+def test_in_texts_without_words_nothing_is_found(texts: list[str]) -> None:
+    assert WordIndex(texts).search("ferry", limit=3) == []
+    assert answer("When does the ferry leave?", [Hit(text=text, metadata={}, score=1.0) for text in texts]) == []
+
+
+def test_texts_without_words_keep_their_place() -> None:
+    assert [place for place, _ in WordIndex(["***", "", "The ferry."]).search("ferry", limit=3)] == [2]
+
+
 def words_of(text: str) -> list[str]:
     return re.findall(r"[^\s|]+", text)
 

@@ -215,12 +215,16 @@ def test_the_engine_is_chosen_by_what_is_set(monkeypatch: pytest.MonkeyPatch) ->
     assert isinstance(make_engine(ReadOptions(engine="local")), LocalEngine)
     fake = EmptyEngine()
     assert make_engine(ReadOptions(engine=fake)) is fake
-    with pytest.raises(ValueError, match="engine='gpt'"):
-        make_engine(ReadOptions(engine="gpt"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"engine": "gpt"}, {"on_error": "stop"}, {"workers": -1}, {"page_seconds": 0}])
+def test_wrong_options_are_refused_before_anything_is_read(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ReadOptions(**wrong)
 
 
 def test_secrets_are_not_shown() -> None:
-    options = ReadOptions(api_key="sk-secret", password="sesame")
+    options = ReadOptions(api_key="sk-secret", password="sesame", base_url="https://me:sesame@host/v1")
     assert "sk-secret" not in repr(options)
     assert "sesame" not in repr(options)
     assert pickle.loads(pickle.dumps(options)) == options

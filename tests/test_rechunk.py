@@ -170,6 +170,47 @@ def test_list_items_and_code_keep_their_markdown() -> None:
     assert [text for text in shown if text] == ["One", "Two", "3. Three", "def f():", "    return 1"]
 
 
+@pytest.mark.parametrize(
+    ("opening", "closing"), [("```python", "```"), ("~~~", "~~~"), ("````{.r}", "`````"), ("~~~~ sh", "   ~~~~  ")]
+)
+def test_code_in_any_fences_is_code_and_what_follows_is_not(opening: str, closing: str) -> None:
+    code = f"{opening}\n# no heading\n\n    ```x\n{closing}"
+    text = f"{code}\n\n# Title\n\nText.\n\n{code}\n\n# End\n\nMore."
+    pieces = list(rechunk(text, {}, options()))
+    assert [piece.text for piece in pieces] == [code, f"# Title\n\nText.\n\n{code}", "# End\n\nMore."]
+    assert [text[piece.start : piece.end] for piece in pieces] == [piece.text for piece in pieces]
+    assert [piece.metadata["section_path"] for piece in pieces] == ["", "Title", "End"]
+    assert pieces[0].metadata["element_type"] == "code"
+
+
+def test_code_that_is_cut_is_written_between_its_own_fences() -> None:
+    lines = [f"    a{number} = {number}" for number in range(20)]
+    pieces = list(rechunk("\n".join(["Try:", "~~~python", *lines, "~~~", "Done."]), {}, options(20)))
+    *code, last = pieces[1:]
+    assert len(code) > 2
+    assert all(piece.text.startswith("~~~python\n    a") and "\n~~~" in piece.text for piece in code)
+    assert [line for piece in pieces for line in piece.text.split("\n") if " = " in line] == lines
+    assert last.text.endswith("~~~\n\nDone.")
+
+
+def test_an_unclosed_fence_runs_to_the_end_and_stays_unclosed() -> None:
+    text = "Before.\n\n```\na\n\n# b\n~~~\n```c"
+    (only,) = rechunk(text, {}, options())
+    assert (only.text, only.metadata["section_path"]) == (text, "")
+
+
+@pytest.mark.parametrize("text", ["```", "```\n```", "```python\n\n```", "``` a ` b\nc", "~~\na\n~~"])
+def test_fences_around_nothing_are_text(text: str) -> None:
+    assert [piece.text for piece in rechunk(text, {}, options())] == [text]
+
+
+def test_a_long_fence_is_said_once() -> None:
+    text = f"``` {words(12)}\n{' '.join(f'x{number}' for number in range(40))}\n```"
+    pieces = list(rechunk(text, {}, options(20)))
+    assert " ".join(piece.text for piece in pieces).split() == text.split()
+    assert {piece.metadata["element_type"] for piece in pieces} == {"code"}
+
+
 def test_a_tight_list_is_a_list() -> None:
     text = "- one\n  goes on\n- two\n    - three"
     (only,) = rechunk(text, {}, options())
@@ -230,6 +271,39 @@ def test_text_of_others_has_a_section_and_no_place() -> None:
     assert only.metadata["chunk_id"] == only.id
     (again,) = rechunk("# Title\nSome text.", {"file": "x.md"}, options())
     assert again == only
+
+
+BLANK = "This page is intentionally left blank."
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source": "b.pdf", "page": 0},
+        {"source": "a.pdf", "page": 1},
+        {"source": "a.pdf", "page_number": 1},
+        {"file_path": "a.pdf"},
+        {"source": "a.pdf", "doc_hash": "sha256:1"},
+    ],
+)
+def test_texts_that_say_the_same_in_different_places_have_different_ids(other: dict[str, Any]) -> None:
+    def ids(metadata: dict[str, Any]) -> set[str]:
+        return {piece.id for piece in rechunk(f"{BLANK}\n\n{BLANK}\n\n# Next\n\n{BLANK}", metadata, options())}
+
+    mine: dict[str, Any] = {"source": "a.pdf", "page": 0}
+    assert len(ids(mine)) == 2
+    assert ids(mine) == ids(mine | {"read_on": "Monday"})
+    assert not ids(mine) & ids(other)
+
+
+def test_pages_of_one_file_under_two_names_are_told_apart_and_chunks_keep_their_ids() -> None:
+    made = record(block("paragraph", BLANK))
+    elsewhere = made.metadata | {"source": "/c/d.pdf"}
+    (one,), (two,) = rechunk(made.text, made.metadata, options()), rechunk(made.text, elsewhere, options())
+    assert one.id != two.id
+    for piece in (one, two):
+        (again,) = rechunk(piece.text, piece.metadata, options())
+        assert again.id == again.metadata["chunk_id"] == piece.id
 
 
 def test_blank_text_gives_nothing() -> None:

@@ -91,10 +91,15 @@ class Passage:
     def from_metadata(cls, text: str, metadata: Mapping[str, object]) -> Passage:
         """The passage of what a vector store gave back: a chunk's text and its metadata.
 
+        Splitters of the frameworks copy a text's metadata to each piece. Regions that reach beyond the text are of
+        such a longer one and would lead to the wrong lines, so they are not used; the page is still known.
+
         Raises:
             UnknownChunk: If the metadata's regions are not ours.
         """
         regions = parse_regions(str(metadata.get("regions") or "[]"))
+        if any(region.end > len(text) for region in regions):
+            regions = ()
         first, last = metadata.get("page_number"), metadata.get("page_end_number")
         if not regions and first == last and isinstance(first, int | float) and 1 <= first < 2**31:
             regions = (ChunkRegion(page_number=int(first), box=WHOLE_PAGE, start=0, end=len(text)),)
@@ -105,7 +110,7 @@ class Passage:
             document_id=str(metadata.get("doc_hash") or ""),
             source=str(metadata.get("source") or ""),
             chunk_id=str(metadata.get("chunk_id") or ""),
-            precision=precisions.get(metadata.get("regions_precision")),
+            precision=precisions.get(metadata.get("regions_precision")) if regions else None,
             is_chunk=metadata.get("element_type") not in ("page", "document"),
         )
 

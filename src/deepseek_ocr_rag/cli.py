@@ -6,13 +6,15 @@ The API key is taken from the environment only: arguments can be seen by everybo
 from __future__ import annotations
 
 import json
+import secrets
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import ENDINGS, Ending, Reading, Run, command, put, put_json, say
+from .console import ENDINGS, Ending, Reading, Run, command, put, put_json, refuse_overwriting, say
 from .export import Format, OutputFolder, exported
 from .listing import is_collection
 from .records import Mode
@@ -96,24 +98,39 @@ def chunk(
     allow_urls: Urls = False,
     reading: Reading,
 ) -> None:
-    """Read documents and cut them for a search engine: JSON lines of id, text and metadata."""
+    """Read documents and cut them for a search engine: JSON lines of id, text and metadata.
+
+    The file of -o is written at once and whole, and not at all where nothing could be read.
+    """
     from .chunk import ChunkOptions
     from .records import records
 
+    refuse_overwriting(output, files)
     options = ChunkOptions(max_tokens=max_tokens)
     run = Run(reading.options(allow_urls=allow_urls), quiet=reading.quiet)
-    with closing(_Lines(output)) as lines, closing(run.documents(files)) as documents:
-        for document in documents:
-            for record in records(document, mode, options=options):
-                lines.put({"id": record.id, "text": record.text, "metadata": record.metadata})
+    with closing(_Lines(output)) as lines:
+        with closing(run.documents(files)) as documents:
+            for document in documents:
+                for record in records(document, mode, options=options):
+                    lines.put({"id": record.id, "text": record.text, "metadata": record.metadata})
+        if run.has_read:
+            lines.keep()
     run.finish()
 
 
 class _Lines:
-    """JSON lines into a file, or on standard output."""
+    """JSON lines on standard output, or into a file that appears when they are to be kept."""
 
     def __init__(self, output: Path | None) -> None:
-        self._file = output.open("wb") if output else None
+        # A pipe or device is written to as it is: it holds nothing to lose, and a file must not take its place.
+        is_file = output is not None and (output.is_file() or not output.exists())
+        self._output = output.resolve() if output and is_file else output  # a link stays one
+        self._temporary = self._output.with_name(f".{secrets.token_hex(8)}.tmp") if self._output and is_file else None
+        path = self._temporary or self._output
+        try:
+            self._file = path.open("wb") if path else None
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(output)) from error
 
     def put(self, value: object) -> None:
         if self._file is None:
@@ -121,9 +138,21 @@ class _Lines:
         else:
             self._file.write(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
+    def keep(self) -> None:
+        """Let the file take the place of what was there before."""
+        if self._file is None or self._output is None or self._temporary is None:
+            return
+        self._file.close()
+        if self._output.exists():
+            shutil.copymode(self._output, self._temporary)  # what others might not read stays so
+        self._temporary.replace(self._output)
+
     def close(self) -> None:
+        """Leave nothing behind but what was kept."""
         if self._file is not None:
             self._file.close()
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
 
 
 @app.command(epilog=ENDINGS)
@@ -142,18 +171,18 @@ def locate(
     """
     from .cite import locate as find
 
+    refuse_overwriting(output, [file])
     run = Run(reading.options(), quiet=reading.quiet)
     citation = find(quote, run.only_document(file))
     if as_json:
         put_json(citation.to_dict())
     else:
         _put_citation(citation)
-    if citation.status == "not_found":
-        raise typer.Exit(Ending.NOT_FOUND)
-    if output:
+    if output and citation.regions:
         from .highlight import highlight_page
 
         output.write_bytes(highlight_page(Path(file), citation, password=reading.password))
+    run.finish(all_found=bool(citation.regions))
 
 
 def _put_citation(citation: Citation) -> None:
@@ -183,6 +212,7 @@ def highlight(
     """Highlight quotes in a copy of the document, as annotations that any PDF viewer shows."""
     from .highlight import annotate_pdf
 
+    refuse_overwriting(output, [file])
     run = Run(reading.options(), quiet=reading.quiet)
     citations = _found(quotes, run.only_document(file), quiet=as_json)
     placed = [citation for citation in citations if citation.regions]
@@ -196,8 +226,7 @@ def highlight(
     else:
         for path in written:
             put(path)
-    if len(placed) < len(citations):
-        raise typer.Exit(Ending.NOT_FOUND)
+    run.finish(all_found=len(placed) == len(citations))
 
 
 def _found(quotes: list[str], document: Document, *, quiet: bool) -> list[Citation]:
@@ -221,6 +250,7 @@ def _write_pictures(file: Path, citations: list[Citation], folder: Path, *, pass
     for number, citation in enumerate(citations, start=1):
         for region in citation.regions:
             path = folder / f"quote-{number}-page-{region.page_number}.png"
+            refuse_overwriting(path, [str(file)])
             picture = highlight_page(file, citation, page_number=region.page_number, password=password)
             path.write_bytes(picture)
             written.append(str(path))

@@ -11,14 +11,15 @@ import functools
 import inspect
 import json
 import logging
+import os
 import re
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 import typer
@@ -27,7 +28,7 @@ from .document import Document
 from .engines.local import LocalEngine
 from .errors import CitationError, DeepSeekOCRError, PageOutOfRange
 from .flow import iterate
-from .listing import is_collection
+from .listing import expand, is_collection
 from .pipeline import Failure, Progress, ReadOptions, make_engine, results
 from .recognition import OcrEngine
 
@@ -46,7 +47,8 @@ class Ending(IntEnum):
 
 
 ENDINGS = (
-    "Exit codes: 0 done; 1 some files or pages failed; 2 wrong usage; 3 a quote was not found; 4 nothing could be read."
+    "Exit codes: 0 done; 1 some files or pages failed; 2 wrong usage; 3 a quote was not found, or is too short to say "
+    "which of several places is meant, whether or not pages failed; 4 nothing could be read."
 )
 
 
@@ -155,6 +157,23 @@ def put_json(value: object, *, indent: int | None = 1) -> None:
     put(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
+def refuse_overwriting(output: Path | None, files: Sequence[str]) -> None:
+    """Make sure that what is to be written is none of the files, folders and globs that are to be read.
+
+    Raises:
+        Exit: If it is one of them, by whatever name or link.
+    """
+    # os.path answers False for names that no file can have, where Path would raise.
+    if output is None or not os.path.exists(output):  # noqa: PTH110
+        return
+    for file in files:
+        with suppress(DeepSeekOCRError):  # what cannot be listed is told of when it is to be read
+            for path in expand(file):
+                if isinstance(path, str | Path) and os.path.exists(path) and os.path.samefile(path, output):  # noqa: PTH110, PTH121
+                    say(f"error: {output}: is to be read and would be overwritten. Pass another output path.")
+                    raise typer.Exit(Ending.USAGE)
+
+
 class Run:
     """Reads files for a command, shows how far it is, and keeps account of what failed."""
 
@@ -165,6 +184,11 @@ class Run:
         self._readable = 0
         self._failures: list[Failure] = []
         self._damaged: list[str] = []
+
+    @property
+    def has_read(self) -> bool:
+        """Whether at least one page of one file could be read."""
+        return self._readable > 0
 
     def documents(self, files: Sequence[str]) -> Generator[Document]:
         """Read one file after the other; those that cannot be read are told of and left out."""
@@ -190,16 +214,19 @@ class Run:
             raise typer.BadParameter(f"{file} is not one file.")
         with closing(self.documents([file])) as documents:
             document = next(documents, None)
-        if document is None or not self._readable:
+        if not self.has_read:
             self.finish()
         assert document is not None  # noqa: S101 - finish does not return where nothing was read
         return document
 
-    def finish(self) -> None:
-        """End the command as the reading went.
+    def finish(self, *, all_found: bool = True) -> None:
+        """End the command as the reading went, and the search for quotes where there was one.
+
+        Failed pages are told of in any case, but a quote that was not found decides the code: the caller goes without
+        its place, whether or not it stands on such a page.
 
         Raises:
-            Exit: If anything failed.
+            Exit: If anything failed or was not found.
         """
         total = self._documents + len(self._failures)
         if self._failures and total > 1:
@@ -207,9 +234,11 @@ class Run:
             say(f"error: {len(self._failures)} of {total} files could not be read: {names}")
         if self._damaged:
             say(f"error: pages failed: {'; '.join(self._damaged)}")
-        if not self._readable:
+        if not self.has_read:
             codes = {_ending(failure.error) for failure in self._failures}
             raise typer.Exit(Ending.USAGE if codes == {Ending.USAGE} else Ending.NOTHING_READ)
+        if not all_found:
+            raise typer.Exit(Ending.NOT_FOUND)
         if self._failures or self._damaged:
             raise typer.Exit(Ending.INCOMPLETE)
 

@@ -59,10 +59,11 @@ EXCLUDED_FROM_LLM = tuple(key for key in KEYS if key not in ("source", "file_nam
 LONGEST_REGIONS = 4_000_000
 """Characters of a ``regions`` string beyond which it is not even looked at."""
 
+# From the best to the worst; a blank page among others says nothing about them.
 _STATUS_ORDER: tuple[PageStatus, ...] = (
+    "empty",
     "ok",
     "retried",
-    "empty",
     "suspect",
     "fallback",
     "truncated",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .split import Group, Keep, Part, Splitter
 
@@ -107,8 +107,8 @@ class Packer:
                 left.insert(0, pieces[1])
             elif parts:
                 left.insert(0, last)
-            elif last.header is not None:
-                parts.append(replace(last, header=None))
+            elif barer := self.splitter.barer(last):
+                parts.append(barer)
             else:
                 raise ValueError(f"not one character fits {self.budget} tokens as they are counted. Raise max_tokens.")
         return parts, left, tokens

@@ -84,7 +84,7 @@ class ReadOptions:
     """
 
     engine: Engine | Literal["auto", "local"] = "auto"
-    base_url: str = ""
+    base_url: str = field(default="", repr=False)  # people write logins into addresses
     model: str = ""
     api_key: str = field(default="", repr=False)
     task: Task = "markdown"
@@ -97,6 +97,15 @@ class ReadOptions:
     on_error: OnError | None = None
     on_failure: Callable[[Failure], None] | None = field(default=None, repr=False)
     progress: Callable[[Progress], None] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what would otherwise be noticed after pages have been paid for, or not at all."""
+        if isinstance(self.engine, str) and self.engine not in ("auto", "local"):
+            raise ValueError(f"engine={self.engine!r}: pass 'auto', 'local' or an engine object")
+        if self.on_error not in (None, "raise", "skip"):
+            raise ValueError(f"on_error={self.on_error!r}: pass 'raise', 'skip' or None")
+        if self.workers < 0 or self.page_seconds <= 0:
+            raise ValueError("workers must not be negative, and page_seconds must be positive")
 
 
 DEFAULTS = ReadOptions()
@@ -182,9 +191,7 @@ def make_engine(options: ReadOptions) -> Engine:
 
         model = options.model or os.environ.get("DEEPSEEK_OCR_MODEL", "") or "deepseek-ocr"
         return ChatEngine(base_url, model=model, api_key=options.api_key or None)
-    if options.engine in ("auto", "local"):
-        return LocalEngine()
-    raise ValueError(f"engine={options.engine!r}: pass 'auto', 'local' or an engine object")
+    return LocalEngine()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ A quote comes from a model or a person: wrapped anew, with other dashes, an elli
 folded first (case, Unicode forms, quotes, hyphens over line breaks, markdown and HTML marks), with a map back to the
 source's characters. A folded quote that occurs verbatim is settled; otherwise short seeds vote for the few stretches
 of text that may hold it, RapidFuzz finds it there, and its ends move to the words that fit best. A wrong place is
-worse than none: there are thresholds by length, and every number of the quote must be in the source. All work is
+worse than none: there are thresholds by length, and the quote's numbers must be the source's, whole. All work is
 bounded: no scorer sees the whole text, because RapidFuzz takes seconds for long repetitive ones.
 """
 
@@ -20,6 +20,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from .document import BULLETS
+from .numerals import (
+    GROUPED,
+    NUMERAL,
+    has_whole_numerals,
+    joint,
+    numeral_over,
+    says_numbers,
+    ungrouped,
+    with_groups_apart,
+)
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Scripts that are written without spaces, as ranges of a regular expression's class."""
@@ -49,9 +59,15 @@ def find_quote(quote: str, text: str, *, preferred: OnPage | None = None) -> Quo
     """Find a quote, which may leave out words as "...", "…" or "[…]", or None.
 
     A quote under 20 characters must occur verbatim as whole words; longer ones may differ as OCR and re-typing do.
-    ``preferred`` tells which of several places, that fit equally well, count.
+    Numbers must be the same, but for the separators of their thousands. ``preferred`` tells which of several places,
+    that fit equally well, count.
     """
     folded = _fold(text)
+    matches = [_match(said, text, folded, preferred) for said in dict.fromkeys((quote, with_groups_apart(quote)))]
+    return max(filter(None, matches), key=lambda match: match.score, default=None)
+
+
+def _match(quote: str, text: str, folded: _Folded, preferred: OnPage | None) -> QuoteMatch | None:
     finds = [_narrowed(find, folded, preferred) for find in _search(quote, folded.text)]
     pairs = list(zip(finds, _in_order(finds), strict=True))
     found = sum(len(find.piece) for find, span in pairs if span)
@@ -80,6 +96,7 @@ _MARKS = re.compile(
       | </?(?:b|i|u|em|strong|sub|sup|span|a){_ATTRIBUTES}
       | \\(?=[!-/:-@\[-`{{-~])
     )
+  | (?P<number>{GROUPED})
   | (?P<gap>(?!\ [A-Za-z0-9])                                            # a lone space between words needs no mark
       (?: \n[ \t]{{0,12}}(?:[-+>]\s)? | [\s|{BULLETS}]
         | -{{3,}} | \#{{1,6}}(?=\s)
@@ -90,7 +107,7 @@ _MARKS = re.compile(
     """,
     re.VERBOSE,
 )
-_LOOKALIKES = str.maketrans("‘’‚‛′´`“”„‟″«»‹›‐‑‒–—―−⁻﹣", "'''''''" + '"' * 7 + "''" + "-" * 9)
+_LOOKALIKES = str.maketrans("‘’‚‛′´`“”„‟″«»‹›‐‑‒–—―−⁻﹣⁄", "'''''''" + '"' * 7 + "''" + "-" * 9 + "/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +148,17 @@ def _fold(text: str) -> _Folded:
 
 def _folded_mark(match: re.Match[str], last: str) -> str:
     """What stands for a mark after ``last``, the folded text's last character so far."""
+    if match.lastgroup == "number":
+        return ungrouped(match.group())
     if match.lastgroup == "drop":
-        return ""
+        return joint(last, match.group(), match.string[match.end() : match.end() + 1])
     if match.lastgroup == "gap":
         between_cjk = _CJK_ONE.match(last) and _CJK_ONE.match(match.string, match.end())
         return "" if last == " " or between_cjk else " "
     piece = _fold_cluster(match.group())
-    return piece.lstrip() if last == " " else piece
+    if last == " ":
+        return piece.lstrip()
+    return joint(match.string[match.start() - 1 : match.start()], html.unescape(match.group()), piece[:1]) + piece
 
 
 _CJK_ONE = re.compile(f"[{CJK}]")
@@ -163,8 +184,7 @@ _NEAR = 3000
 """Folded characters, about a page, within which a piece that fits in many places must follow its neighbour."""
 
 _ELISION = re.compile(r"[\[(]\s?(?:\.{3,}|…)\s?[\])]|\.{3,}|…|(?:\. ){2,}\.")
-_NUMBER = re.compile(r"(?:(?<!\w)-)?\d+")
-_WORD = re.compile(rf"[{CJK}]|[^\W{CJK}]+|[^\w\s]")
+_WORD = re.compile(rf"{NUMERAL}[^\W{CJK}]*|[{CJK}]|[^\W{CJK}]+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,17 +240,21 @@ def _pieces(quote: str) -> list[str]:
         words = _fold(part).text.strip(" \"'")
         while words:
             cut = len(words) if len(words) <= _PIECE else words.rfind(" ", 1, _PIECE) + 1 or _PIECE
+            cut = (numeral_over(words, cut) or (cut, 0))[0] or cut
             pieces.append(words[:cut].strip())
             words = words[cut:]
     return [piece for piece in pieces[:_MAX_PIECES] if re.search(r"\w", piece)]
 
 
 def _exact(piece: str, text: str) -> tuple[_Span, ...]:
-    """Where the piece occurs as whole words; a long one may also start or end inside a word."""
+    """Where the piece occurs as whole words; a long one may also start or end inside a word, but not a number."""
     spans: list[_Span] = []
     start = text.find(piece)
-    while start >= 0 and len(spans) < _MAX_PLACES:
-        spans.append(_Span(start, start + len(piece), 1.0))
+    budget = _MAX_SEED_HITS
+    while start >= 0 and len(spans) < _MAX_PLACES and budget > 0:
+        end, budget = start + len(piece), budget - 1
+        if has_whole_numerals(text, start, end):
+            spans.append(_Span(start, end, 1.0))
         start = text.find(piece, start + 1)
     whole = tuple(span for span in spans if not _cuts(text, span.start) and not _cuts(text, span.end))
     return whole or (tuple(spans) if len(piece) >= SHORT else ())
@@ -246,7 +270,8 @@ def _inexact(piece: str, text: str) -> tuple[_Span, ...]:
     """The best place that is good enough, and those too close to it to call, by place in the text."""
     threshold = 0.85 if len(piece) < 60 else 0.75
     spans = [span for start, end in _windows(piece, text) if (span := _best_in(piece, text, start, end))]
-    good = [span for span in spans if span.score >= threshold and _says_numbers(piece, text[span.start : span.end])]
+    spans = [span for span in spans if span.score >= threshold and has_whole_numerals(text, span.start, span.end)]
+    good = [span for span in spans if says_numbers(piece, text[span.start : span.end])]
     kept: list[_Span] = []
     for span in sorted(good, key=lambda span: -span.score):
         apart = all(span.end <= other.start or span.start >= other.end for other in kept)
@@ -299,12 +324,6 @@ def _best_in(piece: str, text: str, start: int, end: int) -> _Span | None:
         best = process.extractOne(piece, [window[left:at] for at in rights], scorer=fuzz.ratio)
         right, score = (rights[best[2]], best[1] / 100) if best else (right, 0.0)
     return _Span(start + left, start + right, score)
-
-
-def _says_numbers(piece: str, span: str) -> bool:
-    """Whether the span has every number of the piece, in the same order."""
-    said = iter(_NUMBER.findall(span))
-    return all(number in said for number in _NUMBER.findall(piece))
 
 
 def _narrowed(find: _Find, folded: _Folded, preferred: OnPage | None) -> _Find:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -21,12 +22,15 @@ from .chunk import SMALLEST_BUDGET, Chunk, ChunkOptions, ChunkRegion, chunk_docu
 from .document import Block, BlockKind, Document, Line, Page, Table
 from .geometry import bounding_box
 from .metadata import chunk_metadata, parse_regions
+from .split import Fenced
 from .tables import parse_pipe_table, table_markdown
 
-_FENCE = "```"
+_FENCE = re.compile(r"(`{3,}(?!`)|~{3,}(?!~))[^`\n]*$", re.MULTILINE)
+_FENCE_END = re.compile(r" {0,3}(`{3,}|~{3,})[ \t\r]*$", re.MULTILINE)
 _HEADING = re.compile(r"(#{1,6})[ \t]{1,8}(?=\S)")
 _ITEM = re.compile(r"([ \t]{0,40})(?=(?:[-*+]|[0-9]{1,3}[.)]) )")
 _DEEPEST_ITEM = 8
+_IDENTITY = ("chunk_id", "doc_hash", "source", "file_path", "file_name", "page_label")
 _OF_THE_WHOLE = ("source", "file_name", "doc_hash", "total_pages", "engine", "page_status")
 """Metadata that a piece has from the whole; the status is the worst of all pages that the whole has."""
 _UNPLACED = {"regions": "[]", "regions_precision": "none", "x0": -1, "y0": -1, "x1": -1, "y1": -1}
@@ -38,8 +42,10 @@ _PRECISIONS = ("line", "block", "page", "none")
 class Excerpt:
     """A chunk that was cut from a record's text, of which it shows characters ``[start, end)``.
 
-    ``id`` is a UUID that depends on content alone; ``metadata`` has all keys of a chunk's metadata in their order,
-    then those of the record that are not ours. ``chunk_index`` counts within the record.
+    ``id`` is a UUID that depends on content and on what the record's metadata says that it is of, so that pages of two
+    files that say the same are told apart; a chunk that came back as it was has its own. ``metadata`` has all keys of
+    a chunk's metadata in their order, then those of the record that are not ours. ``chunk_index`` counts within the
+    record.
     """
 
     id: str
@@ -64,9 +70,10 @@ def rechunk(text: str, metadata: Mapping[str, Any], options: ChunkOptions | None
     options = options or ChunkOptions()
     whole = _Whole.of(text, metadata)
     if whole.is_chunk and options.token_counter(whole.lead + text) <= options.max_tokens:
-        yield Excerpt(id=whole.id, text=text, metadata=dict(metadata), start=0, end=len(text))
+        yield Excerpt(id=str(metadata["chunk_id"]), text=text, metadata=dict(metadata), start=0, end=len(text))
         return
-    pieces = list(_pieces(text))
+    # Fences that would take more than a quarter of every chunk are a part of the code itself.
+    pieces = list(_pieces(text, lambda fences: options.token_counter(fences) <= options.max_tokens // 4))
     document = _document(whole, text, pieces)
     places = {_block_id(whole, at): piece for at, piece in enumerate(pieces)}
     left = options.max_tokens - (options.token_counter(whole.lead) if whole.lead else 0)
@@ -93,6 +100,7 @@ class _Whole:
     """The record that is cut, as far as its metadata can be believed."""
 
     id: str
+    """Of the text as what its metadata says that it is: others may say the same."""
     document_id: str
     is_chunk: bool
     first_page: int
@@ -111,11 +119,12 @@ class _Whole:
             regions = ()  # the text is not the one that was read: its boxes would lie
         first, last, level = (_number(metadata, key) for key in ("page_number", "page_end_number", "section_level"))
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        names = (str(metadata.get(key) or "") for key in _IDENTITY)
         precision = str(metadata.get("regions_precision")) if regions else "none"
         if precision not in _PRECISIONS or (precision == "none" and 0 < first == max(first, last)):
             precision = "page"
         return cls(
-            id=str(metadata.get("chunk_id") or content_id("text", digest)),
+            id=content_id("excerpts", *names, first, _number(metadata, "page"), digest),
             document_id=str(metadata.get("doc_hash") or f"sha256:{digest}"),
             is_chunk=bool(metadata.get("chunk_id")) and metadata.get("element_type") not in ("page", "document"),
             first_page=first,
@@ -196,13 +205,10 @@ class _Piece:
 _Span = tuple[int, int]
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
+def _pieces(text: str, can_repeat: Callable[[str], bool]) -> Iterator[_Piece]:
     for run, is_code in _runs(text):
         if is_code:
-            (start, _), (end_line, end) = run[0], run[-1]
-            if run[1][0] < end_line:
-                after = end - end_line + 1
-                yield _Piece(kind=BlockKind.CODE, start=start, end=end, inner=run[1][0], after=after)
+            yield _code(text, run, can_repeat)
             continue
         at = 0
         while at < len(run) and (match := _HEADING.match(text, *run[at])):
@@ -213,35 +219,54 @@ def _pieces(text: str) -> Iterator[_Piece]:
             yield from _body(text, run[at:])
 
 
+def _code(text: str, run: Sequence[_Span], can_repeat: Callable[[str], bool]) -> _Piece:
+    """Code that is shown between its fences; where there is none, or they are long, they are code as well."""
+    start, end = run[0][0], run[-1][1]
+    last = run[-2] if len(run) > 1 and _closes(text, run[-1], _fence(text, run[0])) else run[-1]
+    inner, inner_end = (run[1][0], last[1]) if len(run) > 1 else (end, end)
+    if not text[inner:inner_end].strip() or not can_repeat(text[start:inner] + text[inner_end:end]):
+        inner, inner_end = start, end
+    return _Piece(kind=BlockKind.CODE, start=start, end=end, inner=inner, after=end - inner_end)
+
+
 def _runs(text: str) -> Iterator[tuple[list[_Span], bool]]:
-    """Lines between empty ones, and whether they are code: a bare fence, its lines, empty ones too, and its end."""
-    lines = list(_lines(text))
-    fences = [at for at, (start, end) in enumerate(lines) if end - start == 3 and text.startswith(_FENCE, start)]
-    ends = dict(zip(fences[::2], fences[1::2], strict=False))
+    """Lines between empty ones, and whether they are code: a fence, its lines, empty ones too, and its end if any."""
     run: list[_Span] = []
-    at = 0
-    while at < len(lines):
-        is_empty = not text[slice(*lines[at])].strip()
-        if run and (is_empty or at in ends):
+    fence = ""
+    for line in _lines(text):
+        if fence:
+            run.append(line)
+            if _closes(text, line, fence):
+                yield run, True
+                run, fence = [], ""
+            continue
+        fence = _fence(text, line)
+        is_empty = not text[slice(*line)].strip()
+        if run and (is_empty or fence):
             yield run, False
             run = []
-        if at in ends:
-            yield lines[at : ends[at] + 1], True
-            at = ends[at]
-        elif not is_empty:
-            run.append(lines[at])
-        at += 1
+        if not is_empty:
+            run.append(line)
     if run:
-        yield run, False
+        yield run, bool(fence)
+
+
+def _fence(text: str, line: _Span) -> str:
+    """The backticks or tildes that a line opens code with, or nothing."""
+    match = _FENCE.match(text, line[0])
+    return match[1] if match else ""
+
+
+def _closes(text: str, line: _Span, fence: str) -> bool:
+    match = _FENCE_END.match(text, line[0])
+    return match is not None and match[1].startswith(fence)
 
 
 def _lines(text: str) -> Iterator[_Span]:
     at = 0
-    while at < len(text):
-        end = text.find("\n", at)
-        end = len(text) if end < 0 else end
-        yield at, end
-        at = end + 1
+    for line in text.split("\n"):
+        yield at, at + len(line)
+        at += len(line) + 1
 
 
 def _body(text: str, run: Sequence[_Span]) -> Iterator[_Piece]:
@@ -304,7 +329,9 @@ def _blocks(whole: _Whole, text: str, pieces: Sequence[_Piece]) -> Iterator[Bloc
             if region.page_number == page_number
         )
         around = bounding_box(line.box for line in lines)
-        yield Block(
+        fences = text[piece.start : piece.inner], text[piece.inner_end : piece.end]
+        make = partial(Fenced, fences=fences) if piece.kind is BlockKind.CODE else Block
+        yield make(
             id=_block_id(whole, at),
             kind=piece.kind,
             text=text[piece.inner : piece.inner_end],

@@ -26,6 +26,8 @@ _RULE = re.compile(r"[|:\s-]+")
 class WordIndex:
     """Texts that can be searched for words; a text is known by its place in the sequence.
 
+    In texts without any word that counts, such as a page of asterisks, nothing is ever found.
+
     Raises:
         ValueError: If there are no texts.
     """
@@ -35,11 +37,15 @@ class WordIndex:
 
         if not texts:
             raise ValueError("there is nothing to index")
-        self._index = BM25()
-        self._index.index([_words(text) for text in texts], show_progress=False)
+        words = [_words(text) for text in texts]
+        self._index = BM25() if any(words) else None  # it refuses an empty vocabulary
+        if self._index is not None:
+            self._index.index(words, show_progress=False)
 
     def search(self, question: str, *, limit: int) -> list[tuple[int, float]]:
         """The places of the best texts and their scores, best first; texts that share no word are left out."""
+        if self._index is None:
+            return []
         words = [word for word in _words(question) if word in self._index.vocab_dict]
         if not words:
             return []

@@ -31,6 +31,13 @@ DEEPEST_INDENT = 16
 """Deeper lines of code lose their indentation where a chunk begins with them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fenced(Block):
+    """Code in fences of its own, which each piece of it is written between instead of the usual ones."""
+
+    fences: tuple[str, str]
+
+
 class Keep(IntEnum):
     """How much a part wants the next one in its chunk."""
 
@@ -115,13 +122,22 @@ class Splitter:
         return None
 
     def halves(self, part: Part) -> tuple[Part, Part] | None:
-        """Cut a part in about the middle, whatever the halves cost; None for a single character."""
-        size = (part.end - part.start) // 2
-        place = _place_to_cut(part, size, at_sentence=False) if size else None
+        """Cut a part in about the middle, whatever the halves cost; None for a single visible character."""
+        length = part.end - part.start
+        size = max(length // 2, _indent(part) + 1)
+        place = _place_to_cut(part, size, at_sentence=False) if size < length else None
         if place is None:
             return None
         head = self._slice(part, part.start, place)
         return replace(head, keep=Keep.NO), self._rest(part, head)
+
+    def barer(self, part: Part) -> Part | None:
+        """The part without the header said again, else its indentation, else the markdown around it, else None."""
+        if part.header is not None:
+            return replace(part, header=None)
+        if indent := _indent(part):
+            return self._priced(replace(part, start=part.start + indent))
+        return self._priced(replace(part, before="", after="")) if part.before or part.after else None
 
     def cells(self, row: Part) -> tuple[Part, ...]:
         """The cells of a table's row, as parts of their own; the row itself if it has but one."""
@@ -139,7 +155,7 @@ class Splitter:
             return self._table_parts(chain, glue=glue, room=room)
         parts: list[Part] = []
         for block in chain:
-            before, start, after = markdown_parts(block)
+            before, start, after = _around(block)
             start, end = _trim(block.text, start, len(block.text), is_code=block.kind is BlockKind.CODE)
             if start < end:
                 keep = Keep.ALWAYS if block.kind.is_heading else Keep.NO
@@ -192,6 +208,16 @@ class Splitter:
         if end - start > 4 * _SAMPLE * head.cost:
             return replace(rest, cost=max(1, part.cost - head.cost), cells=())
         return self._priced(replace(rest, cells=()))
+
+
+def _around(block: Block) -> tuple[str, int, str]:
+    return (block.fences[0], 0, block.fences[1]) if isinstance(block, Fenced) else markdown_parts(block)
+
+
+def _indent(part: Part) -> int:
+    """Characters of white space that the part begins with."""
+    text = part.text
+    return len(text) - len(text.lstrip())
 
 
 def _has_grid(block: Block) -> bool:
@@ -275,8 +301,9 @@ def _place_to_cut(part: Part, size: int, *, at_sentence: bool) -> int | None:
     space = next((at for at in range(limit, least, -1) if text[at].isspace()), None)
     if space is not None and text[start:space].strip():
         return space
-    place = visible_break(text, limit, start)
-    return place if text[start:place].strip() else None
+    # After an indentation, the only break may be before a character that is too long: budgets are hard.
+    breaks = (visible_break(text, limit, start), limit)
+    return next((place for place in breaks if text[start:place].strip()), None)
 
 
 def visible_break(text: str, limit: int, start: int) -> int:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import IO, Any, Literal, TypeGuard
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
@@ -39,8 +39,10 @@ class DeepSeekOCRLoader(ReadSettings, BaseLoader):
     """The files that the last run skipped."""
 
     def __post_init__(self) -> None:
-        """Keep what an iterator gives, so that the loader can load again."""
+        """Keep what an iterator gives, and where a binary file stands, so that the loader can load again."""
         super().__post_init__()
+        self.read_options(on_error=self.on_error)
+        self._start = self.file_path.tell() if _can_seek(self.file_path) else None
         if isinstance(self.file_path, Iterator) and not hasattr(self.file_path, "read"):
             self.file_path = list(self.file_path)
 
@@ -64,6 +66,12 @@ class DeepSeekOCRLoader(ReadSettings, BaseLoader):
 
     def _begin(self) -> ReadOptions:
         self.failures = []
+        if self._start is not None and _can_seek(self.file_path):
+            self.file_path.seek(self._start)
         return self.read_options(
             fs=self.fs, allow_urls=self.allow_urls, on_error=self.on_error, on_failure=self.failures.append
         )
+
+
+def _can_seek(given: object) -> TypeGuard[IO[bytes]]:
+    return bool(hasattr(given, "seekable") and given.seekable())

@@ -57,7 +57,11 @@ class ReadSettings:
     def __post_init__(self) -> None:
         """Check what can be checked before anything is read."""
         self.api_key, self.password = _secret(self.api_key), _secret(self.password)
+        for name, known in (("mode", ("page", "document", "chunk")), ("failed_pages", ("keep", "raise"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}={getattr(self, name)!r}: pass one of {', '.join(map(repr, known))}")
         self.chunk_options()
+        self.read_options()
 
     def read_options(
         self,

@@ -293,3 +293,16 @@ def test_documents_of_other_loaders_are_split_too() -> None:
     assert (chunk.metadata["section_path"], chunk.metadata["author"]) == ("Title", "me")
     with pytest.raises(ValueError, match="at least 16"):
         DeepSeekOCRTextSplitter(max_tokens=1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"mode": "chunks"}, {"failed_pages": "rasie"}, {"on_error": "stop"}, {"engine": "gpt"}, {"max_tokens": 3}]
+)
+def test_wrong_settings_are_refused_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        DeepSeekOCRLoader("a.pdf", **wrong)
+
+
+def test_a_binary_file_can_be_loaded_twice(make_pdf: MakePdf, quick_engine: Any) -> None:
+    loader = DeepSeekOCRLoader(BytesIO(make_pdf("a.pdf", "One.").read_bytes()), workers=1, engine=quick_engine())
+    assert loader.load() == loader.load() != []

@@ -324,3 +324,32 @@ def test_an_index_gives_back_text_and_regions(mode: Any) -> None:
     found = index.as_retriever(similarity_top_k=100).retrieve("nitrate")
     expected = {document.text: document.metadata["regions"] for document in documents}
     assert {hit.node.get_content(): hit.node.metadata["regions"] for hit in found} == expected
+
+
+def test_a_login_in_the_address_is_refused() -> None:
+    with pytest.raises(ValueError, match="must not hold a login") as caught:
+        DeepSeekOCRReader(base_url="https://me:hunter2@host/v1")
+    assert "api_key" in str(caught.value)
+
+
+def test_one_blank_page_does_not_mark_the_whole_file(make_pdf: MakePdf, quick_engine: Any) -> None:
+    reader = DeepSeekOCRReader(mode="document", engine=quick_engine(), workers=1)
+    (document,) = reader.load_data(make_pdf("a.pdf", "One.", ""))
+    assert document.metadata["page_status"] == "ok"
+    reader = DeepSeekOCRReader(mode="document", engine=quick_engine(fail=(2,)), workers=1)
+    (document,) = reader.load_data(make_pdf("b.pdf", "One.", "Two."))
+    assert document.metadata["page_status"] == "failed"
+    assert "page_status" not in document.get_content(MetadataMode.EMBED)  # would be embedded with every node
+
+
+def test_pieces_of_other_splitters_are_cited_to_the_page_at_best(make_pdf: MakePdf) -> None:
+    """They carry the whole page's regions, which would lead to other lines."""
+    sentences = [f"Item {number} says something of its own about the river." for number in range(40)]
+    pdf = make_pdf("long.pdf", "\n".join(sentences))
+    (page,) = DeepSeekOCRReader(workers=1).load_data(pdf)
+    pieces = SentenceSplitter(chunk_size=120, chunk_overlap=0)([page])
+    assert len(pieces) > 3
+    quote = sentences[30]
+    (piece,) = [piece for piece in pieces if quote in piece.get_content()]
+    citation = locate(quote, Passage.from_metadata(piece.get_content(), piece.metadata))
+    assert (citation.status, citation.precision, citation.page_number) == ("verified", "page", 1)

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from llama_index.core.bridge.pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
@@ -104,6 +105,13 @@ class DeepSeekOCRReader(BasePydanticReader):
                 f"{value!r} is none. Pass 'auto', 'local' or an engine object. The object itself is not in to_dict(): "
                 "pass it again, DeepSeekOCRReader.from_dict(data, engine=...)"
             )
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        if "@" in urlsplit(value).netloc:
+            raise ValueError("base_url must not hold a login, since readers are serialized. Pass api_key instead.")
         return value
 
     @field_serializer("engine")
@@ -205,13 +213,13 @@ class DeepSeekOCRReader(BasePydanticReader):
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source}\n{self.mode} {at[self.mode]}"))
 
 
-def exclusions(metadata: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+def exclusions(metadata: Mapping[str, Any], *, has_text: bool) -> tuple[list[str], list[str]]:
     """Which keys an embedder, and which a model that answers, is not to see: (embedding, LLM).
 
     What is empty is hidden as well, since "section_path: " would be embedded. Of a page without text the status is
     shown: embedders refuse empty texts, and a model should know.
     """
-    shown = {"page_status"} if metadata.get("page_status") in ("failed", "empty") else set()
+    shown = set() if has_text else {"page_status"}
     hidden = []
     for excluded in (EXCLUDED_FROM_EMBEDDING, EXCLUDED_FROM_LLM):
         empty = [key for key in SHOWN if key not in excluded and not metadata.get(key)]
@@ -221,7 +229,7 @@ def exclusions(metadata: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 
 def _document(record: Record, id_: str, extra_info: Mapping[str, Any]) -> Document:
     added = {key: value for key, value in extra_info.items() if key not in record.metadata}
-    embedding, llm = exclusions(record.metadata)
+    embedding, llm = exclusions(record.metadata, has_text=bool(record.text))
     return Document(
         id_=id_,
         text=record.text,

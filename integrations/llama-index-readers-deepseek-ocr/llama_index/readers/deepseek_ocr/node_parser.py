@@ -99,7 +99,7 @@ class DeepSeekOCRNodeParser(NodeParser):
     def _place(self, node: TextNode, excerpt: Excerpt, hidden: set[str], hidden_from_llm: set[str]) -> None:
         if self.id_func is content_id:
             node.id_ = excerpt.id
-        embedding, llm = exclusions(excerpt.metadata)
+        embedding, llm = exclusions(excerpt.metadata, has_text=True)
         node.metadata = excerpt.metadata
         node.excluded_embed_metadata_keys = [*embedding, *sorted(hidden.difference(embedding))]
         node.excluded_llm_metadata_keys = [*llm, *sorted(hidden_from_llm.difference(llm))]
