@@ -113,12 +113,17 @@ def test_what_the_engine_labelled_twice_is_furniture_in_every_margin():
     made = kinds(join(*([*page, block("paragraph", "Text.")] for page in pages)))
     assert [page[0] for page in made[2:5]] == ["page_header", "heading", "page_header"]
     once = kinds(join(*([*page, block("paragraph", "Text.")] for page in pages[1:4])))
-    assert [page[0] for page in once] == ["page_header", "heading", "heading"]
+    assert [page[0] for page in once] == ["paragraph", "heading", "heading"]
 
 
 def test_labels_of_the_engine_stay():
-    document = join([block("page_header", "Only here", box=TOP), block("table", "Cell", box=TOP)])
-    assert kinds(document) == [["page_header", "table"]]
+    pages = [[block("page_header", f"Report, page {number}", box=TOP), block("table", "Cell")] for number in (1, 2)]
+    assert kinds(join(*pages)) == [["page_header", "table"]] * 2
+
+
+def test_a_label_that_stands_on_one_page_only_is_text():
+    invoice = [block("page_header", "Invoice no. 2024-0815", box=TOP), block("paragraph", "Dear Sir,")]
+    assert kinds(join([*invoice, block("page_footer", "7", box=BOTTOM)])) == [["paragraph", "paragraph", "page_footer"]]
 
 
 def test_a_label_far_from_every_edge_is_not_believed():
@@ -239,6 +244,7 @@ HEAD, ONE, TWO = ["Year", "Sales"], ["2001", "5"], ["2002", "6"]
 def test_a_table_goes_on_over_page_breaks():
     document = join(
         [
+            block("page_header", "Report", box=TOP),
             block("paragraph", "See below."),
             table_block([HEAD, ONE]),
             block("footnote", "1 A note."),

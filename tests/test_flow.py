@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -46,6 +49,7 @@ def test_closing_early_cancels_what_is_under_way() -> None:
 
     async def work(index: int) -> int:
         if index == 0:
+            await asyncio.sleep(0.05)  # until the window is full
             return 0
         try:
             await asyncio.sleep(60)
@@ -76,6 +80,41 @@ def test_an_error_reaches_the_caller_and_stops_the_rest() -> None:
 
     with pytest.raises(ValueError, match="two"):
         asyncio.run(main())
+
+
+def test_a_result_is_given_when_it_is_done_even_if_the_next_job_is_not_there() -> None:
+    """Inputs may come from a queue that waits for the last result."""
+    answered = asyncio.Event()
+
+    async def jobs() -> AsyncGenerator[int]:
+        yield 1
+        await answered.wait()
+        yield 2
+
+    async def work(index: int) -> int:
+        return index
+
+    async def main() -> list[int]:
+        found = []
+        async for _, result in in_order(jobs(), work, window=8):
+            found.append(result)
+            answered.set()
+        return found
+
+    assert asyncio.run(asyncio.wait_for(main(), 5)) == [1, 2]
+
+
+def test_a_generator_left_open_does_not_keep_the_program_alive(tmp_path: Path) -> None:
+    script = """
+from deepseek_ocr_rag.flow import iterate
+async def numbers():
+    for number in range(9):
+        yield number
+items = iterate(numbers)
+print(next(items))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_an_asynchronous_generator_for_synchronous_callers() -> None:

@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = {
     0: ["errors", "geometry", "prompts", "tokens"],
-    1: ["document", "sniff", "office", "download"],
+    1: ["document", "sniff", "office", "download", "numerals"],
     2: ["recognition", "tables", "quotes", "listing", "headings"],
     3: ["grounding", "source", "paging", "split"],
     4: ["engines", "blocks", "align", "pack"],

@@ -84,9 +84,11 @@ def _mark_furniture(pages: Sequence[Page]) -> tuple[Page, ...]:
     """Label short texts in the margins that come back on other pages, and page numbers standing alone.
 
     A heading has to say the same, digits included, on half of the pages: chapters may begin at the top of a page.
-    What the engine itself labelled so on two pages counts everywhere in the margins.
+    What the engine itself labelled so on two pages counts everywhere in the margins. Labelled on one page only it is
+    text: layout models take the sender of a letter, a date or a total for running heads, and nothing may be lost.
     """
     labelled = Counter(_plain(block) for page in pages for block in page.blocks if block.kind.is_furniture)
+    heads = Counter(_digitless(block) for page in pages for block in page.blocks if block.kind.is_furniture)
     seen: defaultdict[tuple[BlockKind, str], set[int]] = defaultdict(set)
     for page in pages:
         for block in page.blocks:
@@ -96,7 +98,8 @@ def _mark_furniture(pages: Sequence[Page]) -> tuple[Page, ...]:
 
     def marked(block: Block) -> Block:
         if block.kind.is_furniture:
-            return block if _is_near_edge(block) else _as_text(block)
+            repeated = heads[_digitless(block)] > 1 or _PAGE_NUMBER.fullmatch(block.text.strip())
+            return block if repeated and _is_near_edge(block) else _as_text(block)
         zone = _margin(block)
         if zone is None:
             return block
@@ -106,15 +109,15 @@ def _mark_furniture(pages: Sequence[Page]) -> tuple[Page, ...]:
             return replace(block, kind=zone)
         return block
 
-    return tuple(_with_some_text(page) for page in _rewrite(pages, marked))
+    return tuple(_with_some_text(page, was) for page, was in zip(_rewrite(pages, marked), pages, strict=True))
 
 
-def _with_some_text(page: Page) -> Page:
+def _with_some_text(page: Page, was: Page) -> Page:
     """Nothing but running heads and feet on a page: then they are its text, unless they are mere page numbers."""
     said = [block for block in page.blocks if block.text.strip()]
     if not all(block.kind.is_furniture and not _PAGE_NUMBER.fullmatch(block.text.strip()) for block in said):
         return page
-    return replace(page, blocks=tuple(_as_text(block) for block in page.blocks))
+    return replace(page, blocks=tuple(_as_text(block) for block in was.blocks))
 
 
 def _as_text(block: Block) -> Block:
@@ -140,6 +143,10 @@ def _margin(block: Block) -> BlockKind | None:
 
 def _plain(block: Block) -> str:
     return " ".join(block.text.split()).casefold()
+
+
+def _digitless(block: Block) -> str:
+    return re.sub(r"\d+", "#", _plain(block))
 
 
 def _folded(block: Block) -> str:

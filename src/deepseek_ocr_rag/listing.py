@@ -35,7 +35,7 @@ def expand(inputs: Input | Iterable[Input], *, fs: AbstractFileSystem | None = N
     Raises:
         CorruptSource: A folder or glob in which nothing was found, or that cannot be listed.
     """
-    if not _is_single(inputs):
+    if not is_single(inputs):
         for item in cast("Iterable[Input]", inputs):
             yield from expand(item, fs=fs)
         return
@@ -56,7 +56,7 @@ def expand(inputs: Input | Iterable[Input], *, fs: AbstractFileSystem | None = N
 
 def is_collection(inputs: Input | Iterable[Input], *, fs: AbstractFileSystem | None = None) -> bool:
     """Whether :func:`expand` may yield anything but one input: for a folder, a glob or a list."""
-    if not _is_single(inputs):
+    if not is_single(inputs):
         return True
     path = _listable(inputs)
     if not path:
@@ -90,7 +90,7 @@ def unreadable(error: Exception, *, name: str) -> CorruptSource:
     return CorruptSource(f"cannot be read ({reason}).", source=name, hint="Check the path and where it leads.")
 
 
-def _is_single(inputs: object) -> bool:
+def is_single(inputs: object) -> bool:
     """Whether this is one input and not several; a file-like object is iterable too, but by lines."""
     if isinstance(inputs, str | bytes | bytearray | memoryview | os.PathLike) or hasattr(inputs, "read"):
         return True
@@ -123,7 +123,10 @@ def _folder_files(folder: Path) -> Iterator[Path]:
             with os.scandir(path) as entries:
                 known = sorted(((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries), reverse=True)
         except OSError as error:
-            raise unreadable(error, name=str(path)) from error
+            if path == folder:
+                raise unreadable(error, name=str(path)) from error
+            yield path  # whoever opens it is told why it cannot be read; the other folders go on
+            continue
         pending += [(path / name, is_dir) for name, is_dir in known if _belongs(path / name, is_dir=is_dir)]
 
 

@@ -1,4 +1,4 @@
-"""Whole numerals in a text, so that no part of one passes for another.
+"""Characters and whole numerals as they are compared, so that no part of a number passes for another.
 
 "0" is not "0.04", "234" is not "1,234", "5" is neither "-5" nor "12.5", "10" is not "10²": a numeral is compared with
 all that belongs to it. Only what groups its thousands is a matter of style. Where it is unclear whether a sign belongs
@@ -7,9 +7,12 @@ to a numeral, it does: a quote that is not found does less harm than a wrong one
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
+from functools import lru_cache
 
+_LOOKALIKES = str.maketrans("‘’‚‛′´`“”„‟″«»‹›‐‑‒–—―−⁻﹣⁄", "'''''''" + '"' * 7 + "''" + "-" * 9 + "/")
 _SPACES = " \u00a0\u2007\u2009\u202f"
 
 GROUPED = (
@@ -36,6 +39,13 @@ _REACH = 60
 """Characters around a place in which a numeral over it is looked for; between digits any number of them will do."""
 
 
+@lru_cache(maxsize=4096)
+def fold_cluster(cluster: str) -> str:
+    """Fold one character, letter with accents, or HTML entity."""
+    text = unicodedata.normalize("NFKC", html.unescape(cluster).translate(_LOOKALIKES))
+    return " ".join(text.casefold().translate(_LOOKALIKES).split()) or " "
+
+
 def ungrouped(number: str) -> str:
     """The digits of a number that ``GROUPED`` matches."""
     return _NO_DIGIT.sub("", number)
@@ -51,6 +61,7 @@ def joint(before: str, mark: str, after: str) -> str:
 
     ``mark`` is the markup between them, or the odd digit itself (as in "10²" and "1½").
     """
+    mark = html.unescape(mark)
     if not before.isdecimal() or not mark or mark.isdecimal():
         return ""
     if mark.startswith("<sup") or unicodedata.decomposition(mark[:1]).startswith("<super>"):

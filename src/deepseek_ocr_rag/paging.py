@@ -24,7 +24,7 @@ from .recognition import DocumentFacts, OutlineEntry
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs, kept as a hard limit."""
 
-MAX_SIDE = 8192
+MAX_SIDE = 16_000
 """No page is rendered with more pixels than this along a side."""
 
 MIN_SIDE = 8
@@ -133,7 +133,7 @@ class MuPdfPage:
         page = document[number - 1]
         turns: dict[int, QuarterTurn] = {90: 90, 180: 180, 270: 270}
         self.rotation: QuarterTurn = turns.get(rotation, 0)
-        self.label: str = page.get_label() or ""
+        self.label: str = _label(page)
         page.set_rotation(0)
         sides = page.rect.width, page.rect.height
         self.width, self.height = sides[::-1] if self.rotation % 180 else sides
@@ -248,10 +248,20 @@ class PicturePage:
         return self._image.resize((width, height), Image.Resampling.LANCZOS)
 
 
+def _label(page: Any) -> str:
+    """The page's printed label as the PDF has it; damaged label trees are common and cost the label only."""
+    try:
+        return str(page.get_label() or "")
+    except _MUPDF_ERRORS:
+        return ""
+
+
 def is_blank(page: OpenPage) -> bool:
     """Whether the displayed page has no ink: one shade all over, up to the noise of a scan."""
     # 50 dpi of an A4 page: averages a scanner's noise away and still shows a lone page number.
-    grey = page.picture(long_side=585).convert("L")
+    # A long strip is looked at more closely, or its lines would be averaged away too.
+    aspect = max(page.width, page.height) / max(1.0, min(page.width, page.height))
+    grey = page.picture(long_side=round(min(MAX_SIDE, 585 * max(1.0, aspect / 1.5)))).convert("L")
     middle = ImageStat.Stat(grey).median[0]
     histogram = grey.histogram()
     return sum(count for shade, count in enumerate(histogram) if abs(shade - middle) > 32) <= 2
@@ -296,7 +306,7 @@ def _facts(document: Any) -> DocumentFacts:
             entries.append(OutlineEntry(level=level, title=title, page_number=page_number))
     return DocumentFacts(
         page_count=document.page_count,
-        title=(document.metadata or {}).get("title") or "",
+        title="".join(char for char in (document.metadata or {}).get("title") or "" if char.isprintable()),
         is_repaired=bool(document.is_repaired),
         outline=tuple(entries),
     )
@@ -307,6 +317,7 @@ def _flatten(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB"):
         return image.copy()
     if image.mode.startswith("I") or image.mode == "F":
+        image = image.convert("I") if image.mode.startswith("I;") else image  # I;16B knows no other conversion
         low, high = image.getextrema()
         assert isinstance(low, int | float)  # noqa: S101 - one band has a pair of numbers; tells the type checker
         assert isinstance(high, int | float)  # noqa: S101

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from .align import align_blocks, page_trust
 from .assemble import DocumentInfo, assemble
@@ -23,9 +24,9 @@ from .blocks import build_blocks
 from .document import Document, Page
 from .engines import Engine
 from .engines.local import LocalEngine
-from .errors import DeepSeekOCRError
+from .errors import DeepSeekOCRError, EngineUnavailable
 from .flow import in_order, iterate
-from .listing import expand, is_collection
+from .listing import expand, is_collection, is_single
 from .prompts import Task
 from .recognition import DocumentFacts, PageImage, Recognition
 from .source import Input, Source, SourceOptions, parse_pages, resolve
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("deepseek_ocr_rag")
 
 OnError = Literal["raise", "skip"]
+
+_END: Any = object()
+"""Marks the end of an iterator, as nothing that a user passes can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +178,7 @@ async def results(
                         collected.append(page)
                         _report(options, job, page)
                         if job.is_last:
+                            shutil.rmtree(job.folder, ignore_errors=True)
                             yield assemble(collected, info=_info(job))
                             collected = []
             finally:
@@ -199,6 +204,7 @@ class _Job:
     """One page to read."""
 
     source: Source
+    folder: Path
     facts: DocumentFacts
     page_number: int
     wanted: int
@@ -217,25 +223,31 @@ class _Station:
 
     async def jobs(self, inputs: Input | Iterable[Input]) -> AsyncGenerator[_Job | Failure]:
         """The pages of all files in order, opening each file when its turn comes."""
-        items = expand(inputs, fs=self._options.fs)
-        while True:
-            item = None
-            try:
-                item = await asyncio.to_thread(next, items, None)
-                if item is None:
-                    return
-                opened = await self._open(item)
-            except DeepSeekOCRError as error:
-                yield Failure(source=error.source or str(item), error=error)
-                if item is None:
-                    return  # the listing itself failed
-                continue
-            for job in opened:
-                yield job
+        entries: Iterator[Any] = iter([inputs] if is_single(inputs) else cast("Iterable[Input]", inputs))
+        while (entry := await asyncio.to_thread(next, entries, _END)) is not _END:
+            items = expand(entry, fs=self._options.fs)
+            while True:
+                try:
+                    item = await asyncio.to_thread(next, items, _END)
+                except DeepSeekOCRError as error:
+                    yield Failure(source=error.source or str(entry), error=error)
+                    break  # this folder cannot be listed; the next entry may be
+                if item is _END:
+                    break
+                for job in await self._jobs_of(item):
+                    yield job
+
+    async def _jobs_of(self, item: Input) -> Sequence[_Job | Failure]:
+        try:
+            return await self._open(item)
+        except DeepSeekOCRError as error:
+            return [Failure(source=error.source or str(item), error=error)]
 
     async def _open(self, item: Input) -> list[_Job]:
         wishes = SourceOptions(allow_urls=self._options.allow_urls, fs=self._options.fs)
-        source = await asyncio.to_thread(resolve, item, workspace=self._workspace, options=wishes)
+        # A folder for each file, to be deleted with its last page: a run over a bucket must not fill the disk.
+        folder = Path(tempfile.mkdtemp(dir=self._workspace))
+        source = await asyncio.to_thread(resolve, item, workspace=folder, options=wishes)
         facts = await self._pool.open(source, password=self._options.password)
         for warning in facts.warnings:
             logger.warning("%s: %s", source.name, warning)
@@ -243,6 +255,7 @@ class _Station:
         return [
             _Job(
                 source=source,
+                folder=folder,
                 facts=facts,
                 page_number=number,
                 wanted=len(numbers),
@@ -271,6 +284,15 @@ class _Station:
         except DeepSeekOCRError as error:
             logger.warning("%s", error)
             return _failed(image, self._engine.name, error)
+        except Exception as error:  # an engine of the user's may raise anything; it costs its page
+            logger.exception("%s, page %d: engine %s failed", job.source.name, job.page_number, self._engine.name)
+            failed = EngineUnavailable(
+                f"engine {self._engine.name} failed ({type(error).__name__}: {str(error)[:200]}).",
+                source=job.source.name,
+                page_number=job.page_number,
+                hint="See the log for where; the other pages are not affected.",
+            )
+            return _failed(image, self._engine.name, failed)
 
 
 def _blank(image: PageImage, facts: DocumentFacts) -> Recognition:

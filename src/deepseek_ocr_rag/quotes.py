@@ -10,9 +10,7 @@ bounded: no scorer sees the whole text, because RapidFuzz takes seconds for long
 
 from __future__ import annotations
 
-import html
 import re
-import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +21,7 @@ from .document import BULLETS
 from .numerals import (
     GROUPED,
     NUMERAL,
+    fold_cluster,
     has_whole_numerals,
     joint,
     numeral_over,
@@ -107,7 +106,6 @@ _MARKS = re.compile(
     """,
     re.VERBOSE,
 )
-_LOOKALIKES = str.maketrans("‘’‚‛′´`“”„‟″«»‹›‐‑‒–—―−⁻﹣⁄", "'''''''" + '"' * 7 + "''" + "-" * 9 + "/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +153,13 @@ def _folded_mark(match: re.Match[str], last: str) -> str:
     if match.lastgroup == "gap":
         between_cjk = _CJK_ONE.match(last) and _CJK_ONE.match(match.string, match.end())
         return "" if last == " " or between_cjk else " "
-    piece = _fold_cluster(match.group())
+    piece = fold_cluster(match.group())
     if last == " ":
         return piece.lstrip()
-    return joint(match.string[match.start() - 1 : match.start()], html.unescape(match.group()), piece[:1]) + piece
+    return joint(match.string[match.start() - 1 : match.start()], match.group(), piece[:1]) + piece
 
 
 _CJK_ONE = re.compile(f"[{CJK}]")
-
-
-@lru_cache(maxsize=4096)
-def _fold_cluster(cluster: str) -> str:
-    """Fold one character, letter with accents, or HTML entity."""
-    text = unicodedata.normalize("NFKC", html.unescape(cluster).translate(_LOOKALIKES))
-    return " ".join(text.casefold().translate(_LOOKALIKES).split()) or " "
 
 
 # --- Searching: pieces of the quote in the folded text --------------------------------------------------------------
@@ -249,8 +240,7 @@ def _pieces(quote: str) -> list[str]:
 def _exact(piece: str, text: str) -> tuple[_Span, ...]:
     """Where the piece occurs as whole words; a long one may also start or end inside a word, but not a number."""
     spans: list[_Span] = []
-    start = text.find(piece)
-    budget = _MAX_SEED_HITS
+    start, budget = text.find(piece), _MAX_SEED_HITS
     while start >= 0 and len(spans) < _MAX_PLACES and budget > 0:
         end, budget = start + len(piece), budget - 1
         if has_whole_numerals(text, start, end):

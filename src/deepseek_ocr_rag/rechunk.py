@@ -30,7 +30,7 @@ _FENCE_END = re.compile(r" {0,3}(`{3,}|~{3,})[ \t\r]*$", re.MULTILINE)
 _HEADING = re.compile(r"(#{1,6})[ \t]{1,8}(?=\S)")
 _ITEM = re.compile(r"([ \t]{0,40})(?=(?:[-*+]|[0-9]{1,3}[.)]) )")
 _DEEPEST_ITEM = 8
-_IDENTITY = ("chunk_id", "doc_hash", "source", "file_path", "file_name", "page_label")
+_IDENTITY = ("doc_hash", "source", "file_path", "file_name", "page_label")
 _OF_THE_WHOLE = ("source", "file_name", "doc_hash", "total_pages", "engine", "page_status")
 """Metadata that a piece has from the whole; the status is the worst of all pages that the whole has."""
 _UNPLACED = {"regions": "[]", "regions_precision": "none", "x0": -1, "y0": -1, "x1": -1, "y1": -1}
@@ -124,7 +124,7 @@ class _Whole:
         if precision not in _PRECISIONS or (precision == "none" and 0 < first == max(first, last)):
             precision = "page"
         return cls(
-            id=content_id("excerpts", *names, first, _number(metadata, "page"), digest),
+            id=content_id(metadata.get("chunk_id") or digest, *names, first, _number(metadata, "page")),
             document_id=str(metadata.get("doc_hash") or f"sha256:{digest}"),
             is_chunk=bool(metadata.get("chunk_id")) and metadata.get("element_type") not in ("page", "document"),
             first_page=first,

@@ -9,12 +9,14 @@ import pymupdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from deepseek_ocr_rag.engines.embedded import _read_words
 from deepseek_ocr_rag.engines.embedded.layout import find_regions
 from deepseek_ocr_rag.engines.embedded.lines import code_text, rows_of, running_text, split_list
 from deepseek_ocr_rag.engines.embedded.order import reading_order
 from deepseek_ocr_rag.engines.embedded.textlayer import Piece, inspect_layer, read_pieces
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.geometry import Box, QuarterTurn
 
 TEXT = "Between April and March the programme collected 686 water samples at 30 stations. " * 3
 
@@ -65,6 +67,63 @@ def test_a_stamp_on_a_scan_is_no_text_layer() -> None:
     page.insert_image(page.rect, stream=picture())
     page.insert_text((72, 20), "Received 3 May")
     assert inspect_layer(page).verdict == "picture"
+
+
+def test_a_long_stamp_on_a_scan_of_one_bit_is_no_text_layer() -> None:
+    page = pymupdf.open().new_page()
+    page.insert_image(page.rect, stream=picture(), mask=picture())
+    page.insert_text((40, 20), "Case 3:16-cv-01234 Document 88-2 Filed 05/03/26 Page 12 of 345 PageID 5678")
+    assert inspect_layer(page).verdict == "picture"
+
+
+def test_text_turned_into_curves_is_no_text_layer_and_a_title_page_is() -> None:
+    page = pymupdf.open().new_page()
+    for row in range(40):
+        for column in range(60):
+            page.draw_rect(pymupdf.Rect(70 + 7.5 * column, 100 + 15 * row, 75 + 7.5 * column, 108 + 15 * row), fill=0)
+    page.insert_text((300, 820), "7")
+    assert inspect_layer(page).verdict == "sparse"
+    title = pymupdf.open().new_page()
+    title.insert_text((150, 300), "Field Report", fontsize=30)
+    title.draw_line((150, 320), (450, 320))
+    assert inspect_layer(title).verdict == "text"
+
+
+def test_right_to_left_words_keep_the_order_of_the_file() -> None:
+    words = [
+        Piece(word, 300 - 60 * i, 100, 340 - 60 * i, 110, 10, 1, 0) for i, word in enumerate(["שלום", "עולם", "זה"])
+    ]
+    assert [piece.text for piece in rows_of(words)[0]] == ["שלום", "עולם", "זה"]
+
+
+def test_soft_hyphens_join_lines_and_are_not_shown() -> None:
+    assert joined("the infor\u00ad", "mation is", "co\u00adoperative\u00ad") == "the information is cooperative"
+
+
+def test_a_long_strip_is_read_piece_by_piece() -> None:
+    class Lines:
+        """Sees black bars, but none lower than a hundredth of the picture's height."""
+
+        name = "fake"
+
+        def turn(self, picture: Image.Image) -> QuarterTurn:
+            return 0
+
+        def skew(self, picture: Image.Image) -> float:
+            return 0.0
+
+        def read(self, picture: Image.Image) -> list[Piece]:
+            dark = [picture.getpixel((5, y)) == 0 for y in range(picture.height)]
+            tops = [y for y in range(1, picture.height) if dark[y] and not dark[y - 1]]
+            assert picture.height / 100 < 20
+            return [Piece("bar", 0, y, 40, y + 20, 20, n, 0) for n, y in enumerate(tops)]
+
+    strip = Image.new("L", (300, 4000), 255)
+    for top in range(30, 4000, 100):
+        strip.paste(0, (0, top, 40, top + 20))
+    found = _read_words(Lines(), strip)
+    assert [piece.y0 for piece in found] == list(range(30, 4000, 100))
+    assert len({piece.line for piece in found}) == 40
 
 
 def test_glyphs_without_unicode_are_garbage() -> None:

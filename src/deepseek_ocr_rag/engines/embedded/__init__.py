@@ -14,7 +14,7 @@ from PIL import Image
 from ...document import Table
 from ...errors import EngineUnavailable
 from ...geometry import Box, QuarterTurn, inverse_turn
-from ...paging import MuPdfPage, OpenPage, encode, is_blank
+from ...paging import MAX_SIDE, MuPdfPage, OpenPage, encode, is_blank
 from ...recognition import LocalRequest, Region
 from .layout import find_regions, picture_page
 from .ocr import Reader, find_reader
@@ -28,12 +28,26 @@ LAYOUT_SIDE = 842.0
 MIN_SKEW, MAX_SKEW = 0.15, 12.0
 """Degrees between which a scan is straightened: less does not matter, more is no accident of the scanner."""
 
+STRIP = 3.0
+"""Pictures this many times as high as wide are read piece by piece."""
+
+TILE_LINES = 10_000
+"""Numbers of lines that each piece of a strip has to itself."""
+
 REASONS = {
     "none": "the page has no text layer",
     "hidden": "its text layer cannot be seen (OCR of somebody else under the picture)",
     "garbage": "its text layer has no Unicode for most glyphs",
     "picture": "the page is a picture with a stamp of text",
+    "sparse": "hardly any of what is drawn on the page is text",
 }
+
+
+WITHOUT_OCR = {
+    "hidden": "Read from a hidden text layer, because no OCR engine is installed; its text may be wrong.",
+    "sparse": "Only the text layer was read, because no OCR engine is installed; most of the page is drawn.",
+}
+"""Layers that are better than nothing where OCR is not installed, and what is said then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +74,8 @@ def read_page(page: OpenPage, request: LocalRequest) -> Reading:
     try:
         reader = find_reader(request.ocr, language=request.language, threads=request.threads)
     except EngineUnavailable as error:
-        if report.verdict == "hidden" and request.ocr == "auto":
-            note = "read from a hidden text layer, because no OCR engine is installed; its text may be wrong."
-            return replace(_read_layer(page, report), warnings=(note,))
+        if report.verdict in WITHOUT_OCR and request.ocr == "auto":
+            return replace(_read_layer(page, report), warnings=(f"{WITHOUT_OCR[report.verdict]} {error.hint}",))
         raise EngineUnavailable(
             f"{REASONS.get(report.verdict, 'OCR was asked for')}. {error.message}", hint=error.hint
         ) from error
@@ -78,23 +91,53 @@ def _read_layer(page: OpenPage, report: LayerReport) -> Reading:
 
 
 def _read_picture(page: OpenPage, reader: Reader, request: LocalRequest) -> Reading:
-    long_side = round(max(page.width, page.height) / 72 * request.dpi) if page.mupdf is not None else 2500
-    picture = page.picture(long_side=min(max(long_side, 600), 3000))
-    turn = reader.turn(picture)
+    picture = page.picture(long_side=_resolution(page, request.dpi))
+    turn = 0 if _is_strip(picture) else reader.turn(picture)
     if turn:
         picture = picture.rotate(-turn, expand=True)
-    skew = reader.skew(picture)
+    skew = 0.0 if _is_strip(picture) else reader.skew(picture)
     if MIN_SKEW <= abs(skew) <= MAX_SKEW:
         picture = picture.rotate(skew, resample=Image.Resampling.BICUBIC, fillcolor="white")
     else:
         skew = 0.0
     scale = LAYOUT_SIDE / max(picture.size)
-    pieces = [_scaled(piece, scale) for piece in reader.read(picture)]
+    pieces = [_scaled(piece, scale) for piece in _read_words(reader, picture)]
     data = encode(picture, media_type="image/jpeg", quality=80)
     upright = picture_page(picture.width * scale, picture.height * scale, pieces, data)
     regions = find_regions(upright, pieces, source="ocr", skew=skew)
     notes = () if pieces else ("OCR found no text although the page is not blank.",)
     return Reading(regions=_displayed(regions, turn), engine=f"local/{reader.name}", warnings=notes)
+
+
+def _resolution(page: OpenPage, dpi: int) -> int:
+    """Pixels of the longer side: ``dpi`` for documents, a good page's worth for pictures, more for long strips."""
+    aspect = max(page.width, page.height) / max(1.0, min(page.width, page.height))
+    if page.mupdf is None:
+        return round(min(MAX_SIDE, 2500 * max(1.0, aspect / 1.5)))
+    return round(min(max(max(page.width, page.height) / 72 * dpi, 600), 3000 * max(1.0, aspect / 1.5), MAX_SIDE))
+
+
+def _is_strip(picture: Image.Image) -> bool:
+    return picture.height > STRIP * picture.width
+
+
+def _read_words(reader: Reader, picture: Image.Image) -> list[Piece]:
+    """Read a picture; a long strip (a screenshot, a receipt) in overlapping pieces, or its print would be too small.
+
+    A word counts in the piece whose own part, without the overlap, holds its middle.
+    """
+    if not _is_strip(picture):
+        return reader.read(picture)
+    step, overlap = round(1.4 * picture.width), round(0.1 * picture.width)
+    found: list[Piece] = []
+    for number, top in enumerate(range(0, picture.height, step)):
+        first = max(0, top - overlap)
+        tile = picture.crop((0, first, picture.width, min(picture.height, top + step + overlap)))
+        for piece in reader.read(tile):
+            moved = replace(piece, y0=piece.y0 + first, y1=piece.y1 + first, line=piece.line + number * TILE_LINES)
+            if top <= moved.middle[1] < top + step:
+                found.append(moved)
+    return found
 
 
 def _scaled(piece: Piece, scale: float) -> Piece:

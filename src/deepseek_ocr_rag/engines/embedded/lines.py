@@ -41,9 +41,18 @@ def rows_of(pieces: Sequence[Piece]) -> list[Row]:
             rows.append(list(row))
     if beside > max(3, 0.3 * len(written)):
         return _column_rows(list(written.values()))
-    for row in rows:
-        row.sort(key=lambda piece: piece.x0)
-    return rows
+    return [_across(row) for row in rows]
+
+
+def _across(row: Row) -> Row:
+    """Put written lines that became one in reading direction; inside each the file's order is the reader's."""
+    parts: dict[int, Row] = {}
+    for piece in row:
+        parts.setdefault(piece.line, []).append(piece)
+    letters = "".join(piece.text for piece in row)
+    leftwards = sum(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters) * 2 > len(letters)
+    ordered = sorted(parts.values(), key=lambda part: min(piece.x0 for piece in part), reverse=leftwards)
+    return [piece for part in ordered for piece in part]
 
 
 def runs_of(rows: Sequence[Row]) -> list[list[Row]]:
@@ -69,7 +78,7 @@ def running_text(rows: Sequence[Row], *, to_box: ToBox, source: LineSource, word
     text = ""
     lines: list[Line] = []
     for row in rows:
-        added = " ".join(piece.text for piece in row)
+        added = _without_soft_hyphens(" ".join(piece.text for piece in row))
         if lines:
             cut, glue = _seam(text, row[0].text, words)
             if cut:
@@ -79,6 +88,9 @@ def running_text(rows: Sequence[Row], *, to_box: ToBox, source: LineSource, word
             text += glue
         lines.append(Line(start=len(text), end=len(text) + len(added), box=to_box(row), source=source))
         text += added
+    if text.endswith("\u00ad"):
+        text = text[:-1]
+        lines[-1] = Line(start=lines[-1].start, end=len(text), box=lines[-1].box, source=source)
     return text, lines
 
 
@@ -116,6 +128,11 @@ def font_size(pieces: Iterable[Piece]) -> float:
 def is_wide(letter: str) -> bool:
     """Whether a letter belongs to a script that is written without spaces between lines (Chinese, Japanese)."""
     return unicodedata.east_asian_width(letter) in "WF" and not "가" <= letter <= "힣"
+
+
+def _without_soft_hyphens(text: str) -> str:
+    """Soft hyphens inside a line are invisible; one at its end joins the word with the next line's."""
+    return text.replace("\u00ad", "") + ("\u00ad" if text.endswith("\u00ad") else "")
 
 
 def _seam(text: str, following: str, words: set[str]) -> tuple[int, str]:

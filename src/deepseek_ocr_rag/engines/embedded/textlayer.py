@@ -6,20 +6,29 @@ Unicode, or when it is a stamp on a scan. Such a page is read by OCR instead.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pymupdf
+from PIL import Image, ImageDraw, ImageStat
 
 from ...geometry import QuarterTurn
 
-Verdict = Literal["text", "none", "hidden", "garbage", "picture"]
+Verdict = Literal["text", "none", "hidden", "garbage", "picture", "sparse"]
 
 GARBAGE_SHARE = 0.2
 PICTURE_SHARE = 0.6
 STAMP_CHARACTERS = 60
+"""Fewer visible characters away from the edges are a stamp or a page number, not the page's text."""
+
+EDGE = 0.08
+"""Stamps, running heads and page numbers stand within this share of the page from an edge."""
+
+INK_BESIDE = 4.0
+"""With this many times more ink beside the words than under them, a page with hardly any text is a drawing of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,8 @@ def inspect_layer(page: Any) -> LayerReport:
     drawn = page.get_bboxlog()
     area = abs(page.rect.width * page.rect.height) or 1.0
     picture_share, cover = _pictures(drawn, page.rect, area)
-    visible = hidden = garbage = 0
+    visible = hidden = garbage = inner = 0
+    words: list[Any] = []
     directions: Counter[QuarterTurn] = Counter()
     for span in page.get_texttrace():
         characters = [char for char in span["chars"] if char[0] > 32 and _on_page(char[3], page.rect)]
@@ -66,10 +76,18 @@ def inspect_layer(page: Any) -> LayerReport:
             hidden += len(characters)
             continue
         visible += len(characters)
+        words += [char[3] for char in characters]
+        inner += sum(1 for char in characters if _is_inner(char[3], page.rect))
         garbage += sum(1 for char in characters if _is_garbage(char[0]))
         directions[_turn_of(span["dir"])] += len(characters)
     turn = directions.most_common(1)[0][0] if directions else 0
-    return LayerReport(_verdict(visible, hidden, garbage, picture_share), turn, visible)
+    verdict = _verdict(visible, hidden, garbage)
+    if verdict == "text" and inner < STAMP_CHARACTERS:
+        if picture_share >= PICTURE_SHARE:
+            verdict = "picture"
+        elif _is_drawn(page, words):
+            verdict = "sparse"
+    return LayerReport(verdict, turn, visible)
 
 
 def read_pieces(page: Any) -> list[Piece]:
@@ -99,7 +117,8 @@ def _words_of(line: dict[str, Any], line_number: int, block_number: int) -> Iter
 
 
 def _word(letters: list[tuple[dict[str, Any], dict[str, Any]]], line: int, block: int) -> Iterator[Piece]:
-    text = "".join(char["c"] for char, _ in letters if char["c"].isprintable())
+    # Soft hyphens and joiners stay: the one tells how lines meet, the others are part of Persian and Indic words.
+    text = "".join(char["c"] for char, _ in letters if unicodedata.category(char["c"]) not in ("Cc", "Cs"))
     if not text:
         return
     boxes = [char["bbox"] for char, _ in letters]
@@ -122,7 +141,7 @@ def _pictures(drawn: list[Any], rect: Any, area: float) -> tuple[float, int]:
     """Share of the page under pictures, and the drawing step from which on text is on top of them."""
     share, cover = 0.0, -1
     for step, (kind, box) in enumerate(drawn):
-        if kind != "fill-image":
+        if kind not in ("fill-image", "fill-imgmask"):  # a scan of one bit is drawn as a mask
             continue
         common = pymupdf.Rect(box) & rect
         share += abs(common.width * common.height) / area if not common.is_empty else 0.0
@@ -131,16 +150,37 @@ def _pictures(drawn: list[Any], rect: Any, area: float) -> tuple[float, int]:
     return min(1.0, share), cover
 
 
-def _verdict(visible: int, hidden: int, garbage: int, picture_share: float) -> Verdict:
+def _verdict(visible: int, hidden: int, garbage: int) -> Verdict:
     if visible + hidden == 0:
         return "none"
     if hidden > visible:
         return "hidden"
     if garbage > GARBAGE_SHARE * visible:
         return "garbage"
-    if picture_share >= PICTURE_SHARE and visible < STAMP_CHARACTERS:
-        return "picture"
     return "text"
+
+
+def _is_drawn(page: Any, words: list[Any]) -> bool:
+    """Whether most of the ink is not under words: text turned into curves, or a picture that fills part of the page."""
+    zoom = 50 / 72
+    pixels = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False, colorspace=pymupdf.csGRAY)
+    picture = Image.frombytes("L", (pixels.width, pixels.height), pixels.samples)
+    paper = ImageStat.Stat(picture).median[0]
+    everything = _ink(picture, paper)
+    draw = ImageDraw.Draw(picture)
+    for x0, y0, x1, y1 in words:
+        draw.rectangle((x0 * zoom - 1, y0 * zoom - 1, x1 * zoom + 1, y1 * zoom + 1), fill=int(paper))
+    beside = _ink(picture, paper)
+    return beside > max(INK_BESIDE * (everything - beside), 0.003 * picture.width * picture.height)
+
+
+def _ink(picture: Image.Image, paper: float) -> int:
+    return sum(count for shade, count in enumerate(picture.histogram()) if abs(shade - paper) > 48)
+
+
+def _is_inner(box: Any, rect: Any) -> bool:
+    x, y = (box[0] + box[2]) / 2 / (rect.width or 1), (box[1] + box[3]) / 2 / (rect.height or 1)
+    return bool(EDGE < x < 1 - EDGE and EDGE < y < 1 - EDGE)
 
 
 def _is_garbage(code: int) -> bool:
