@@ -18,8 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TextIO
 
-from deepseek_ocr_rag import ChunkOptions, Document, ReadOptions, chunk_document, token_counter
-from deepseek_ocr_rag.pipeline import Failure, results
+from deepseek_ocr_rag import ChunkOptions, Document, Failure, ReadOptions, chunk_document, token_counter
+from deepseek_ocr_rag.pipeline import results
 from deepseek_ocr_rag.sniff import KNOWN_SUFFIXES
 
 BUDGET = 512

@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 from deepseek_ocr_rag import Document, records
 from deepseek_ocr_rag.cli import app
 from deepseek_ocr_rag.errors import CorruptSource
-from deepseek_ocr_rag.pipeline import Failure
+from deepseek_ocr_rag.options import Failure
 
 QUOTE = "The ferry leaves at seven minutes past nine every morning."
 OTHER = "On Sundays it stays in the harbour and nobody minds."

@@ -26,7 +26,7 @@ RANKS = {
     5: ["worker", "assemble", "chunk"],
     6: ["render", "flow", "metadata"],
     7: ["cite", "records"],
-    8: ["highlight", "export", "rechunk", "retrieve"],
+    8: ["highlight", "export", "rechunk", "retrieve", "options"],
     9: ["pipeline"],
     10: ["searchers", "console", "doctor"],
     11: ["demo"],

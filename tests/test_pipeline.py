@@ -33,7 +33,7 @@ from deepseek_ocr_rag import (
     aread,
     read,
 )
-from deepseek_ocr_rag.pipeline import make_engine
+from deepseek_ocr_rag.options import make_engine
 
 from .fakes import EmptyEngine, FakeEngine, RejectingEngine
 from .test_render import children
@@ -122,6 +122,40 @@ def test_in_a_folder_the_other_files_go_on_and_the_failures_are_told(
     assert all(name in caplog.text for name in ("b.pdf", "c.pdf", "d.png"))
     with pytest.raises(CorruptSource, match=r"b\.pdf"):
         list(read(tmp_path, one_worker(on_error="raise")))
+
+
+def test_a_bad_entry_of_a_list_does_not_end_it(pdf: Path, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    failures: list[Failure] = []
+    inputs: Any = [tmp_path / "nothing", pdf, None, "none/*.pdf", pdf]
+    found = list(read(inputs, one_worker(on_failure=failures.append)))
+    assert [document.file_name for document in found] == ["three.pdf", "three.pdf"]
+    assert [type(failure.error) for failure in failures] == [CorruptSource, UnsupportedSource, CorruptSource]
+
+
+def test_copies_of_inputs_are_deleted_with_their_last_page(
+    pdf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    data, left = pdf.read_bytes(), []
+    for _ in read([data] * 8, one_worker(engine=FakeEngine())):
+        left.append(len(list((tmp_path / "temporary").rglob("*.pdf"))))  # noqa: PERF401 - counted while it runs
+    assert max(left) < 6
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_whatever_an_engine_raises_costs_its_page(pdf: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Surprising(FakeEngine):
+        async def recognize(self, page: Any, *, task: Any = "markdown") -> Any:
+            if page.page_number == 2:
+                raise TimeoutError("a client of its own")
+            return await super().recognize(page, task=task)
+
+    (document,) = read(pdf, one_worker(engine=Surprising()))
+    assert [page.status for page in document.pages] == ["ok", "failed", "ok"]
+    assert "TimeoutError: a client of its own" in document.pages[1].warnings[0]
+    assert "Traceback" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ from .metadata import (
     page_metadata,
     parse_regions,
 )
-from .pipeline import Failure, Progress, ReadOptions, aread, read
+from .options import Failure, Progress, ReadOptions
+from .pipeline import aread, read
 from .rechunk import Excerpt, rechunk
 from .recognition import PageImage, PageRequest, Recognition, Region, Word
 from .records import Mode, Record, records

@@ -29,7 +29,8 @@ from .engines.local import LocalEngine
 from .errors import CitationError, DeepSeekOCRError, PageOutOfRange
 from .flow import iterate
 from .listing import expand, is_collection
-from .pipeline import Failure, Progress, ReadOptions, make_engine, results
+from .options import Failure, Progress, ReadOptions, make_engine
+from .pipeline import results
 from .recognition import OcrEngine
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")

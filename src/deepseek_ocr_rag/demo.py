@@ -20,7 +20,7 @@ from .console import Run, printable
 from .document import Document
 from .errors import CorruptSource, UnsupportedSource
 from .highlight import annotate_pdf, highlight_page
-from .pipeline import ReadOptions, make_engine
+from .options import ReadOptions, make_engine
 from .records import records
 from .retrieve import answer
 from .searchers import Memory, Searcher, core_searcher, installed_searchers

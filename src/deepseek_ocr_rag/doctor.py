@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from .engines.chat import KEY_VARIABLE
 from .engines.connection import endpoint, shown, transport_problem
-from .pipeline import ReadOptions, make_engine
+from .options import ReadOptions, make_engine
 
 if TYPE_CHECKING:
     import httpx

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .document import Document
 from .engines import Engine
-from .pipeline import ReadOptions
+from .options import ReadOptions
 from .prompts import Task
 from .recognition import PageImage, PageRequest, Recognition
 from .records import records
