@@ -42,7 +42,6 @@ def three_pages(tmp_path: Path) -> Source:
         document.new_page(width=300, height=400).insert_text((50, 100), f"page {number}", fontsize=20)
     document.new_page(width=300, height=400)
     document.set_metadata({"title": "Three pages"})
-    document.set_toc([[1, "Start", 1], [2, "Middle", 2]])
     document.save(tmp_path / "three.pdf")
     return source_of(tmp_path / "three.pdf")
 
@@ -50,10 +49,6 @@ def three_pages(tmp_path: Path) -> Source:
 def test_opening_tells_what_is_inside(three_pages: Source) -> None:
     facts = run(lambda pool: pool.open(three_pages))
     assert (facts.page_count, facts.title) == (4, "Three pages")
-    assert [(entry.level, entry.title, entry.page_number) for entry in facts.outline] == [
-        (1, "Start", 1),
-        (2, "Middle", 2),
-    ]
 
 
 def test_a_visit_brings_picture_and_words(three_pages: Source) -> None:

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, ImageStat
 
 from .errors import CorruptSource, EncryptedSource, PageFailed, SourceTooLarge
 from .geometry import Box, QuarterTurn
-from .recognition import DocumentFacts, OutlineEntry
+from .recognition import DocumentFacts
 
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs, kept as a hard limit."""
@@ -300,15 +300,10 @@ _FILETYPES = {
 
 
 def _facts(document: Any) -> DocumentFacts:
-    entries = []
-    for level, title, page_number, *_ in document.get_toc(simple=True):
-        if page_number > 0:
-            entries.append(OutlineEntry(level=level, title=title, page_number=page_number))
     return DocumentFacts(
         page_count=document.page_count,
         title="".join(char for char in (document.metadata or {}).get("title") or "" if char.isprintable()),
         is_repaired=bool(document.is_repaired),
-        outline=tuple(entries),
     )
 
 

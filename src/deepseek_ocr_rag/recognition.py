@@ -70,22 +70,12 @@ class PageRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutlineEntry:
-    """One entry of the PDF's own table of contents."""
-
-    level: int
-    title: str
-    page_number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentFacts:
-    """What opening a document tells. ``outline`` rows are level (from 1), title, page number (from 1)."""
+    """What opening a document tells."""
 
     page_count: int
     title: str = ""
     is_repaired: bool = False
-    outline: tuple[OutlineEntry, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -94,7 +84,7 @@ class PageImage:
     """A page as displayed, as far as the :class:`PageRequest` asked for it.
 
     ``width`` and ``height`` are the picture's pixels (0 without one); ``page_width`` and ``page_height`` are points
-    for documents and pixels for pictures; ``rotation`` is the /Rotate or EXIF turn that is already applied.
+    for documents and pixels for pictures; ``rotation`` is the /Rotate that is already applied, 0 for pictures.
     """
 
     page_number: int
