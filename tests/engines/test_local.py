@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pymupdf
 import pytest
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
@@ -166,6 +167,19 @@ def test_ocr_can_be_forced_and_switched_off(sample: tuple[Path, Truth]) -> None:
     assert (scanned.status, scanned.blocks) == ("failed", ())
     assert 'pip install "deepseek-ocr-rag[local]"' in scanned.warnings[0]
     assert "sample.pdf, page 7" in scanned.warnings[0]
+
+
+def test_a_layer_is_used_after_all_where_ocr_sees_nothing(tmp_path: Path) -> None:
+    """A line that is mostly glyphs without Unicode, in letters that are too large for OCR."""
+    document = pymupdf.open()
+    page = document.new_page(width=300, height=200)
+    page.insert_font(fontname="F0", fontbuffer=pymupdf.Font("cjk").buffer)
+    page.insert_text((20, 120), "\ue001\ue002\ue003\ue004", fontname="F0", fontsize=4)
+    page.insert_text((20, 160), "_", fontsize=60)
+    document.save(tmp_path / "odd.pdf")
+    (page_read,) = next(iter(read(tmp_path / "odd.pdf"))).pages
+    assert page_read.engine == "local/text-layer"
+    assert "OCR saw less" in page_read.warnings[0]
 
 
 def test_tesseract_is_used_where_it_is_asked_for(sample: tuple[Path, Truth], monkeypatch: pytest.MonkeyPatch) -> None:

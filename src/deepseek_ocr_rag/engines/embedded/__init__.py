@@ -79,7 +79,16 @@ def read_page(page: OpenPage, request: LocalRequest) -> Reading:
         raise EngineUnavailable(
             f"{REASONS.get(report.verdict, 'OCR was asked for')}. {error.message}", hint=error.hint
         ) from error
-    return _read_picture(page, reader, request)
+    seen = _read_picture(page, reader, request)
+    heard = _letters(seen)
+    if report.verdict != "none" and (heard < report.characters if report.verdict == "sparse" else heard == 0):
+        # A script that the OCR does not know, or letters too large for it: the layer says more than it could see.
+        return replace(_read_layer(page, report), warnings=("Read from the text layer: OCR saw less than it says.",))
+    return seen
+
+
+def _letters(reading: Reading) -> int:
+    return sum(len("".join(region.text.split())) for region in reading.regions)
 
 
 def _read_layer(page: OpenPage, report: LayerReport) -> Reading:
