@@ -139,7 +139,9 @@ def test_copies_of_inputs_are_deleted_with_their_last_page(
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     data, left = pdf.read_bytes(), []
-    for _ in read([data] * 8, one_worker(engine=FakeEngine())):
+    locked = make_pdf(tmp_path / "locked.pdf", 1, encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="sesame")
+    inputs = [locked.read_bytes()] * 8 + [data] * 8  # what is refused is deleted as well
+    for _ in read(inputs, one_worker(engine=FakeEngine())):
         left.append(len(list((tmp_path / "temporary").rglob("*.pdf"))))  # noqa: PERF401 - counted while it runs
     assert max(left) < 6
     assert list((tmp_path / "temporary").iterdir()) == []

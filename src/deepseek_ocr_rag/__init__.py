@@ -41,7 +41,7 @@ from .options import Failure, Progress, ReadOptions
 from .pipeline import aread, read
 from .rechunk import Excerpt, rechunk
 from .recognition import PageImage, PageRequest, Recognition, Region, Word
-from .records import Mode, Record, records
+from .records import Mode, Record, check_pages, records
 from .source import Input
 from .tokens import TokenCounter, token_counter
 
@@ -104,6 +104,7 @@ __all__ = [
     "Word",
     "annotate_pdf",
     "aread",
+    "check_pages",
     "chunk_document",
     "chunk_metadata",
     "crop",

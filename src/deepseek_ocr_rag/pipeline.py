@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("deepseek_ocr_rag")
 
-
 _END: Any = object()
 """Marks the end of an iterator, as nothing that a user passes can."""
-
 
 DEFAULTS = ReadOptions()
 
@@ -154,15 +152,16 @@ class _Station:
                     yield job
 
     async def _jobs_of(self, item: Input) -> Sequence[_Job | Failure]:
-        try:
-            return await self._open(item)
-        except DeepSeekOCRError as error:
-            return [Failure(source=error.source or str(item), error=error)]
-
-    async def _open(self, item: Input) -> list[_Job]:
-        wishes = SourceOptions(allow_urls=self._options.allow_urls, fs=self._options.fs)
         # A folder for each file, to be deleted with its last page: a run over a bucket must not fill the disk.
         folder = Path(tempfile.mkdtemp(dir=self._workspace))
+        try:
+            return await self._open(item, folder)
+        except DeepSeekOCRError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            return [Failure(source=error.source or str(item), error=error)]
+
+    async def _open(self, item: Input, folder: Path) -> list[_Job]:
+        wishes = SourceOptions(allow_urls=self._options.allow_urls, fs=self._options.fs)
         source = await asyncio.to_thread(resolve, item, workspace=folder, options=wishes)
         facts = await self._pool.open(source, password=self._options.password)
         for warning in facts.warnings:

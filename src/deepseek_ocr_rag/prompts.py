@@ -21,8 +21,3 @@ PROMPTS: Mapping[Task, str] = MappingProxyType(
         "describe": "Describe this image in detail.",
     }
 )
-
-
-def locate_prompt(query: str) -> str:
-    """The prompt that asks where ``query`` stands in the picture; the model's own marks are taken out of the query."""
-    return f"Locate <|ref|>{query.replace('<|', '').replace('|>', '')}<|/ref|> in the image."

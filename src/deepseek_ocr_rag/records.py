@@ -12,6 +12,7 @@ from typing import Literal
 
 from .chunk import ChunkOptions, chunk_document
 from .document import Document
+from .errors import PageFailed
 from .metadata import Metadata, chunk_metadata, document_metadata, page_metadata
 
 Mode = Literal["page", "document", "chunk"]
@@ -29,7 +30,9 @@ class Record:
     metadata: Metadata
 
 
-def records(document: Document, mode: Mode = "page", *, options: ChunkOptions = DEFAULTS) -> Iterator[Record]:
+def records(
+    document: Document, mode: Mode = "page", *, options: ChunkOptions = DEFAULTS, keep_blank: bool = True
+) -> Iterator[Record]:
     """Cut a document into records.
 
     Args:
@@ -37,10 +40,33 @@ def records(document: Document, mode: Mode = "page", *, options: ChunkOptions = 
         mode: ``page`` gives a record for every page, blank and failed ones too, in order; ``document`` one for the
             file; ``chunk`` one for each chunk.
         options: How chunks are made.
+        keep_blank: Whether blank pages and files are records, too; they have no text.
 
     Raises:
         ValueError: If the mode is none of the three.
     """
+    for record in _all(document, mode, options):
+        if record.text or keep_blank or record.metadata["page_status"] != "empty":
+            yield record
+
+
+def check_pages(document: Document) -> None:
+    """Refuse a document of which a page could not be read.
+
+    Raises:
+        PageFailed: For the first such page.
+    """
+    for page in document.pages:
+        if page.status == "failed":
+            raise PageFailed(
+                f"could not be read: {' '.join(page.warnings)}",
+                source=document.source,
+                page_number=page.number,
+                hint='Leave it out with pages=..., or pass failed_pages="keep" to have the other pages.',
+            )
+
+
+def _all(document: Document, mode: Mode, options: ChunkOptions) -> Iterator[Record]:
     if mode == "chunk":
         for chunk in chunk_document(document, options):
             yield Record(id=chunk.id, text=chunk.text, metadata=chunk_metadata(document, chunk))

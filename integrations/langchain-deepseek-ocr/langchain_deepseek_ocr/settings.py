@@ -9,7 +9,16 @@ from typing import Any, Literal
 from langchain_core.documents import Document
 from pydantic import SecretStr
 
-from deepseek_ocr_rag import ChunkOptions, Engine, Failure, Mode, PageFailed, Progress, ReadOptions, records
+from deepseek_ocr_rag import (
+    ChunkOptions,
+    Engine,
+    Failure,
+    Mode,
+    Progress,
+    ReadOptions,
+    check_pages,
+    records,
+)
 from deepseek_ocr_rag import Document as ReadDocument
 
 
@@ -99,21 +108,9 @@ class ReadSettings:
             PageFailed: If a page failed and ``failed_pages`` says to raise.
         """
         if self.failed_pages == "raise":
-            _check_pages(document)
-        for record in records(document, self.mode, options=self.chunk_options()):
-            if record.text or self.keep_blank or record.metadata["page_status"] != "empty":
-                yield Document(record.text, id=record.id, metadata=dict(record.metadata))
-
-
-def _check_pages(document: ReadDocument) -> None:
-    for page in document.pages:
-        if page.status == "failed":
-            raise PageFailed(
-                f"could not be read: {' '.join(page.warnings)}",
-                source=document.source,
-                page_number=page.number,
-                hint='Leave it out with pages=..., or pass failed_pages="keep" to have the other pages.',
-            )
+            check_pages(document)
+        for record in records(document, self.mode, options=self.chunk_options(), keep_blank=self.keep_blank):
+            yield Document(record.text, id=record.id, metadata=dict(record.metadata))
 
 
 def _secret(value: SecretStr | str | None) -> SecretStr | None:

@@ -27,11 +27,11 @@ from deepseek_ocr_rag import (
     Engine,
     Input,
     Mode,
-    PageFailed,
     Progress,
     ReadOptions,
     Record,
     aread,
+    check_pages,
     read,
     records,
 )
@@ -200,10 +200,9 @@ class DeepSeekOCRReader(BasePydanticReader):
 
     def _documents(self, document: ReadDocument, extra_info: Mapping[str, Any]) -> Iterator[Document]:
         if self.failed_pages == "raise":
-            _check_pages(document)
-        for record in records(document, self.mode, options=self._chunk_options()):
-            if record.text or self.keep_blank or record.metadata["page_status"] != "empty":
-                yield _document(record, self._id(record), extra_info)
+            check_pages(document)
+        for record in records(document, self.mode, options=self._chunk_options(), keep_blank=self.keep_blank):
+            yield _document(record, self._id(record), extra_info)
 
     def _id(self, record: Record) -> str:
         source = record.metadata["source"]
@@ -237,17 +236,6 @@ def _document(record: Record, id_: str, extra_info: Mapping[str, Any]) -> Docume
         excluded_embed_metadata_keys=[*embedding, *added],
         excluded_llm_metadata_keys=llm,
     )
-
-
-def _check_pages(document: ReadDocument) -> None:
-    for page in document.pages:
-        if page.status == "failed":
-            raise PageFailed(
-                f"could not be read: {' '.join(page.warnings)}",
-                source=document.source,
-                page_number=page.number,
-                hint='Leave it out with pages=..., or pass failed_pages="keep" to have the other pages.',
-            )
 
 
 def _place() -> asyncio.Semaphore:
