@@ -58,6 +58,24 @@ def test_blocks_as_markdown(kind: BlockKind, level: int, text: str, expected: st
     assert block_markdown(Block(id="b", kind=kind, text=text, level=level, page_number=1)) == expected
 
 
+@pytest.mark.parametrize(
+    ("image", "text", "expected"),
+    [
+        ("figs/1.jpg", "", "![Figure](figs/1.jpg)"),
+        ("figs/1.jpg", "A mill.", "![Figure](figs/1.jpg)\n\nA mill."),
+        ("my figs (1)/1.jpg", "", "![Figure](my%20figs%20%281%29/1.jpg)"),
+        ("s3://bucket/100%/1.jpg", "", "![Figure](s3://bucket/100%/1.jpg)"),
+        ("a\n) <b>\\\ud800é.jpg", "", "![Figure](a%0A%29%20%3Cb%3E%5C%ED%A0%80é.jpg)"),
+        ("", "", ""),
+    ],
+)
+def test_a_figure_shows_its_picture(image: str, text: str, expected: str) -> None:
+    figure = Block(id="b", kind=BlockKind.FIGURE, text=text, page_number=1, image=image)
+    assert block_markdown(figure) == expected
+    page = Page(number=1, label="1", width=595, height=842, blocks=(figure,))
+    assert page.markdown == expected
+
+
 def test_running_heads_are_kept_but_not_in_the_text() -> None:
     head = Block(id="p1-b1", kind=BlockKind.PAGE_HEADER, text="Report 2026", page_number=1)
     body = Block(id="p1-b2", kind=BlockKind.PARAGRAPH, text="Water.", page_number=1)

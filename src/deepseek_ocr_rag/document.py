@@ -6,14 +6,16 @@ process; ``to_dict`` and ``from_dict`` are inverse to each other.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .geometry import Box
+from .usage import Usage
 
 LineSource = Literal["text_layer", "ocr", "ink", "model"]
 """Where a line's box comes from: the PDF's text, OCR, the ink on the picture, or the model's answer."""
@@ -108,15 +110,8 @@ class Block:
     table: Table | None = None
     continues: str = ""
     """Id of the block on an earlier page or column that this one goes on from, or empty."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What reading cost."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    requests: int = 0
+    image: str = ""
+    """Path or address of the figure's picture, where figures were saved; never the picture itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +128,14 @@ class Page:
     blocks: tuple[Block, ...] = ()
     warnings: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    history: tuple[str, ...] = ()
+    """How the page was read: at which resolution and why, what was tried, what came of it and what was kept."""
 
     @property
     def markdown(self) -> str:
         """The page as markdown, without running heads and feet."""
-        return "\n\n".join(block_markdown(block) for block in self.blocks if not block.kind.is_furniture and block.text)
+        shown = (block_markdown(block) for block in self.blocks if not block.kind.is_furniture)
+        return "\n\n".join(text for text in shown if text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +159,11 @@ class Document:
     pages: tuple[Page, ...]
     headings: tuple[Heading, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def usage(self) -> Usage:
+        """What reading all pages cost."""
+        return sum((page.usage for page in self.pages), Usage())
 
     @property
     def markdown(self) -> str:
@@ -188,11 +191,15 @@ class Document:
 
 BULLETS = "•◦▪▫‣·●○■□◆➢➤✓"
 
+_ENDS_A_LINK = re.compile(r"[\s()<>\\\x00-\x1f\x7f\ud800-\udfff]")
+"""Characters of a path that would end the link to it."""
+
 
 def markdown_parts(block: Block) -> tuple[str, int, str]:
     """How a block is written in markdown: ``(prefix, start, suffix)`` around ``block.text[start:]``.
 
-    The parts are kept apart so that a chunk can say which of its characters are the page's own.
+    The parts are kept apart so that a chunk can say which of its characters are the page's own. The picture of a
+    figure is in none of them, see :func:`picture_markdown`.
     """
     if block.kind.is_heading:
         return "#" * min(6, max(1, block.level)) + " ", 0, ""
@@ -207,10 +214,24 @@ def markdown_parts(block: Block) -> tuple[str, int, str]:
     return "", 0, ""
 
 
+def picture_markdown(block: Block) -> str:
+    """The figure's picture as ``![Figure](path)``, or nothing where none was saved.
+
+    It stands above the block's text on pages and in documents. In chunks it does not: what they say is embedded, and
+    their ids would depend on where the pictures lie.
+    """
+    return f"![Figure]({_ENDS_A_LINK.sub(_percent, block.image)})" if block.image else ""
+
+
 def block_markdown(block: Block) -> str:
-    """A block as markdown."""
+    """A block as markdown, its picture first; empty where there is neither text nor picture."""
     prefix, start, suffix = markdown_parts(block)
-    return prefix + block.text[start:] + suffix
+    written = prefix + block.text[start:] + suffix if block.text else ""
+    return "\n\n".join(part for part in (picture_markdown(block), written) if part)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
 
 
 T = TypeVar("T")
@@ -254,7 +275,7 @@ def _build(kind: Any, value: Any) -> Any:
         return Box(left=value[0], top=value[1], right=value[2], bottom=value[3])
     if origin is tuple:
         return tuple(_build(get_args(kind)[0], item) for item in value)
-    if origin is types.UnionType:
+    if origin in (types.UnionType, Union):
         return None if value is None else _build(get_args(kind)[0], value)
     if is_dataclass(kind) and isinstance(kind, type):
         hints = _hints(kind)

@@ -10,7 +10,8 @@
         PageFailed               one page could not be opened, rendered or read in time
       EngineError              the server's or the engine's fault
         EngineUnavailable        not reachable, not installed, busy: another attempt may work
-        EngineRejected           refused for good: key, model, size, malformed answer
+        EngineRejected           refused for good: size, malformed answer
+          EngineMisconfigured      no page can be read: address, key, account or model
         OutputError              the model's fault
           TruncatedOutput
           RepeatedOutput
@@ -96,7 +97,11 @@ class EngineUnavailable(EngineError):
 
 
 class EngineRejected(EngineError):
-    """The engine refused for good: key, model, size or a malformed answer."""
+    """The engine refused for good: size or a malformed answer."""
+
+
+class EngineMisconfigured(EngineRejected):
+    """Address, key, account or model is wrong: no page can be read until it is set right."""
 
 
 class OutputError(EngineError):

@@ -138,6 +138,55 @@ class Box:
         return self
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Where a picture that a model saw lies on the page, in fractions of the page; it may reach beyond the page.
+
+    The model counts in fractions of what it was shown: the whole page as a rule, a half or a tile of it, or the page
+    padded to a square.
+    """
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+
+    @classmethod
+    def from_box(cls, box: Box) -> Frame:
+        """The frame of a part of the page."""
+        return cls(left=box.left, top=box.top, right=box.right, bottom=box.bottom)
+
+    @classmethod
+    def padded_square(cls, width: float, height: float) -> Frame:
+        """The frame of a page of that size in the middle of the smallest square around it (old llama.cpp builds)."""
+        side = max(width, height)
+        across, down = (side - width) / 2 / width, (side - height) / 2 / height
+        return cls(left=-across, top=-down, right=1 + across, bottom=1 + down)
+
+    def place(self, box: Box) -> Box:
+        """A box in fractions of this frame as a box on the page, clamped to it."""
+        width, height = self.right - self.left, self.bottom - self.top
+        return Box.from_fractions(
+            self.left + box.left * width,
+            self.top + box.top * height,
+            self.left + box.right * width,
+            self.top + box.bottom * height,
+        )
+
+    def within(self, outer: Frame) -> Frame:
+        """This frame, where it is counted in fractions of ``outer``, in fractions of the page."""
+        width, height = outer.right - outer.left, outer.bottom - outer.top
+        return Frame(
+            left=outer.left + self.left * width,
+            top=outer.top + self.top * height,
+            right=outer.left + self.right * width,
+            bottom=outer.top + self.bottom * height,
+        )
+
+
+WHOLE_PAGE = Frame()
+
+
 def bounding_box(boxes: Iterable[Box]) -> Box | None:
     """The smallest box that holds all, or None for none."""
     result: Box | None = None

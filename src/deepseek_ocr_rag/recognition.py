@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .document import Line, PageStatus, Table, Usage
-from .geometry import Box, QuarterTurn
+from .document import Line, PageStatus, Table
+from .geometry import WHOLE_PAGE, Box, Frame, QuarterTurn
+from .modes import Resolution
+from .prompts import Task
+from .usage import Usage
 
 OcrEngine = Literal["auto", "rapidocr", "tesseract", "none"]
 
@@ -43,8 +46,14 @@ class Region:
 class ImageRequest:
     """The picture that an engine wants of a page."""
 
-    long_side: int = 1280
-    """Pixels of the longer side; a smaller original is not enlarged beyond it."""
+    resolution: Resolution = "auto"
+    """The model's mode; ``auto`` is the smallest that shows the page's smallest text, with tiles for huge pages."""
+    long_side: int = 0
+    """Pixels of the longer side instead, whatever the resolution; 0 leaves it to that."""
+    max_side: int = 0
+    """No side of a picture that is sent may be longer (the server's limit, in pixels); 0 is none."""
+    upright: bool = True
+    """Whether pages that lie on their side or stand on their head are turned: the model cannot."""
     media_type: Literal["image/jpeg", "image/png"] = "image/jpeg"
     quality: int = 85
 
@@ -67,6 +76,8 @@ class PageRequest:
     image: ImageRequest | None = None
     words: bool = False
     local: LocalRequest | None = None
+    crop: Box | None = None
+    """Only this part of the page as displayed, in the picture; words and regions are of the whole page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +107,12 @@ class PageImage:
     media_type: str = ""
     width: int = 0
     height: int = 0
+    turn: QuarterTurn = 0
+    """The picture is the displayed page turned clockwise by this much, so that its text stands upright."""
+    tiles: tuple[Box, ...] = ()
+    """Parts of the picture to be read one by one, overlapping where no gap was found; none is the whole picture."""
+    resolution: str = ""
+    """The mode that was chosen, its size in pixels, and why."""
     words: tuple[Word, ...] = ()
     is_blank: bool = False
     regions: tuple[Region, ...] | None = None
@@ -107,13 +124,39 @@ class PageImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What a model answered about a part of the page, raw.
+
+    A piece whose task reads pages (``markdown``, ``ocr``, ``free_ocr``) is a part of the page's text; one of ``table``
+    tells again the table that lies in its frame.
+    """
+
+    text: str
+    frame: Frame
+    task: Task = "markdown"
+    repeats_from: int | None = None
+    """Where the answer begins to say the same for ever: what follows is not on the page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recognition:
-    """What an engine read on one page: the raw answer of a model, or ready regions."""
+    """What an engine read on one page: the raw answer of a model, or ready regions.
+
+    Boxes of ``regions`` are on the page as its :class:`PageImage` shows it, upright. A model counts in the picture that
+    it was sent: ``frame`` says where that lies on the upright page. A page that was read in parts has ``pieces``, in
+    reading order, and no ``text``.
+    """
 
     page_number: int
     engine: str
     text: str = ""
     regions: tuple[Region, ...] | None = None
+    frame: Frame = WHOLE_PAGE
+    pieces: tuple[Piece, ...] = ()
+    repeats_from: int | None = None
+    """As in :class:`Piece`, for ``text``."""
+    task: Task | None = None
+    """What ``text`` answers, where that is not the task that was asked for."""
     model: str = ""
     prompt: str = ""
     finish_reason: str = ""
@@ -121,3 +164,5 @@ class Recognition:
     usage: Usage = field(default_factory=Usage)
     attempts: int = 1
     warnings: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    """What was tried, in order, for people."""
