@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from deepseek_ocr_rag.errors import CorruptSource, EncryptedSource, SourceTooLarge
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.geometry import Box, Frame
 from deepseek_ocr_rag.paging import MuPdfPage, displayed_words, encode, is_blank, open_file
 
 PDF = "application/pdf"
@@ -53,6 +53,28 @@ def test_words_stand_on_their_ink(tmp_path: Path, rotate: int, crop: bool, media
         ((text, box),) = displayed_words(page)
         assert text == "HELLO"
         assert box.covers(ink(picture)) > 0.9
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+@pytest.mark.parametrize("crop", [False, True])
+def test_a_part_of_a_page_is_that_part_of_its_picture(tmp_path: Path, rotate: int, crop: bool) -> None:
+    path = tmp_path / "word.pdf"
+    one_word(path, rotate=rotate, crop=crop, media=True, user_unit=False)
+    page = open_file(path, media_type=PDF, name="word.pdf").page(1)
+    ((_, word),) = displayed_words(page)
+    around = Box.from_fractions(word.left - 0.1, word.top - 0.1, word.right + 0.1, word.bottom + 0.1)
+    part = page.picture(long_side=500, part=around)
+    assert max(part.size) == pytest.approx(500, abs=2)
+    on_page = Frame.from_box(around).place(ink(part))
+    assert on_page.as_tuple() == pytest.approx(ink(page.picture(long_side=1500)).as_tuple(), abs=0.01)
+
+
+def test_a_part_of_a_picture_is_not_enlarged(tmp_path: Path) -> None:
+    page = open_file(picture_file(tmp_path / "p.png"), media_type="image/png", name="p").page(1)
+    corner = page.picture(long_side=1000, part=Box(left=0, top=0, right=0.5, bottom=0.5))
+    assert corner.size == (150, 100)
+    assert ink(corner).as_tuple() == pytest.approx((10 / 150, 0.1, 61 / 150, 0.41), abs=0.01)
+    assert page.picture(long_side=75, part=Box(left=0, top=0, right=0.5, bottom=0.5)).size == (75, 50)
 
 
 def test_a_turned_page_keeps_its_text_and_notes(tmp_path: Path) -> None:

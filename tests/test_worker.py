@@ -12,8 +12,11 @@ import pymupdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from deepseek_ocr_rag.worker import FRAME, pack, read_message
+from deepseek_ocr_rag.document import from_dict
+from deepseek_ocr_rag.recognition import PageImage
+from deepseek_ocr_rag.worker import FRAME, Server, pack, read_message
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
@@ -60,3 +63,107 @@ def test_only_frames_reach_the_pipe_and_one_bad_request_does_not_end_it(document
     assert replies[0][0]["facts"]["page_count"] == 1  # type: ignore[index]
     assert replies[1][0]["error"] == "PageFailed"
     assert [word["text"] for word in replies[2][0]["page"]["words"]] == ["hello"]  # type: ignore[index]
+
+
+def visit(path: Path, request: dict[str, object], *, media_type: str = "application/pdf") -> tuple[PageImage, bytes]:
+    """What the worker makes of a file's first page; the same code as in its process."""
+    server = Server()
+    address = {"path": str(path), "media_type": media_type, "name": path.name, "password": ""}
+    reply, data = server.answer({"do": "page", "page_number": 1, "request": request, **address})
+    page = reply["page"]
+    assert isinstance(page, dict)
+    return from_dict(PageImage, page), data
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.mode == "RGB"  # some hosts want it
+        return image.size
+
+
+def print_page(path: Path, *, size: float, width: float = 595, height: float = 842, turn: int = 0) -> Path:
+    made = pymupdf.open()
+    page = made.new_page(width=width, height=height)
+    line = "Nobody on the pier remembered. " * int(width / size / 16)
+    for number in range(1, int(height / size / 1.5)):
+        page.insert_text((size, number * 1.5 * size), line, fontsize=size)
+    page.set_rotation(turn)
+    made.save(path)
+    return path
+
+
+def test_auto_draws_a_page_as_large_as_its_text_needs(tmp_path: Path) -> None:
+    large, data = visit(print_page(tmp_path / "large.pdf", size=24), {"image": {}})
+    assert (large.width, large.height) == size_of(data) == (362, 512)
+    assert large.resolution.startswith("tiny, 362x512 px: its smallest text is 2.9 %")
+    fine, _ = visit(print_page(tmp_path / "fine.pdf", size=7), {"image": {}})
+    assert max(fine.width, fine.height) == 1811
+    assert fine.tiles == ()
+
+
+@pytest.mark.parametrize(
+    ("wish", "side"),
+    [({"resolution": "base"}, 1024), ({"long_side": 700}, 700), ({"resolution": "gundam", "max_side": 1500}, 1500)],
+)
+def test_a_size_that_was_asked_for_is_taken(tmp_path: Path, wish: dict[str, object], side: int) -> None:
+    page, data = visit(print_page(tmp_path / "p.pdf", size=24), {"image": wish})
+    assert max(size_of(data)) == max(page.width, page.height) == side
+    assert page.resolution.endswith("as asked")
+
+
+def test_a_page_on_its_side_is_turned_unless_unwanted(tmp_path: Path) -> None:
+    path = print_page(tmp_path / "side.pdf", size=12, turn=90)
+    page, data = visit(path, {"image": {}})
+    assert (page.turn, page.rotation, page.page_width) == (270, 90, 842)
+    assert size_of(data)[0] < size_of(data)[1]
+    page, data = visit(path, {"image": {"upright": False}})
+    assert page.turn == 0
+    assert size_of(data)[0] > size_of(data)[1]
+
+
+def test_fine_print_comes_as_one_picture_and_its_tiles(tmp_path: Path) -> None:
+    path = print_page(tmp_path / "poster.pdf", size=9, width=1684, height=2384)
+    page, data = visit(path, {"image": {}})
+    assert size_of(data)[1] > 2400
+    assert len(page.tiles) >= 2
+    assert "tiles" in page.resolution
+    assert (min(tile.top for tile in page.tiles), max(tile.bottom for tile in page.tiles)) == (0, 1)
+
+
+def test_no_tile_is_over_the_servers_limit(tmp_path: Path) -> None:
+    path = print_page(tmp_path / "poster.pdf", size=9, width=1684, height=2384)
+    page, data = visit(path, {"image": {"max_side": 1000}})
+    width, height = size_of(data)
+    assert (width, height) == (page.width, page.height)
+    assert max(max(tile.width * width, tile.height * height) for tile in page.tiles) <= 1000
+
+
+def test_a_part_of_the_page_is_drawn_alone_and_not_turned(tmp_path: Path) -> None:
+    path = print_page(tmp_path / "side.pdf", size=12, turn=90)
+    part = {"left": 0.5, "top": 0.25, "right": 1.0, "bottom": 0.75}
+    page, data = visit(path, {"image": {}, "crop": list(part.values()), "words": True})
+    width, height = size_of(data)
+    assert (page.turn, page.tiles) == (0, ())
+    assert width / height == pytest.approx(842 / 595, rel=0.01)
+    assert width == pytest.approx(421 / 72 * 300, abs=3)  # no more than print has
+    assert len(page.words) > 100
+
+
+def test_pictures_are_not_enlarged_and_stay_whole_for_the_next_visit(tmp_path: Path) -> None:
+    Image.effect_noise((300, 5000), 60).save(tmp_path / "strip.png")
+    for _ in range(2):
+        page, data = visit(tmp_path / "strip.png", {"image": {"max_side": 500}}, media_type="image/png")
+        assert len(page.tiles) > 1
+        width, height = size_of(data)
+        assert max(tile.height * height for tile in page.tiles) <= 500
+        assert (page.page_width, page.page_height) == (300, 5000)
+        assert width <= 300
+
+
+def test_blank_pages_have_no_picture(tmp_path: Path) -> None:
+    made = pymupdf.open()
+    made.new_page()
+    made.save(tmp_path / "blank.pdf")
+    page, data = visit(tmp_path / "blank.pdf", {"image": {}})
+    assert page.is_blank
+    assert (data, page.resolution) == (b"", "")

@@ -18,18 +18,17 @@ import pymupdf
 from PIL import Image, ImageOps, ImageStat
 
 from .errors import CorruptSource, EncryptedSource, PageFailed, SourceTooLarge
-from .geometry import Box, QuarterTurn
+from .geometry import Box, QuarterTurn, inverse_turn
+from .modes import LONGEST
 from .recognition import DocumentFacts
 
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs, kept as a hard limit."""
 
-MAX_SIDE = 16_000
+MAX_SIDE = LONGEST
 """No page is rendered with more pixels than this along a side."""
 
-MIN_SIDE = 8
-"""Pictures smaller than this along a side hold no text."""
-
+WHOLE = Box(left=0, top=0, right=1, bottom=1)
 
 _MUPDF_ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError)
 
@@ -50,8 +49,11 @@ class OpenPage(Protocol):
     def mupdf(self) -> Any:
         """The MuPDF page, rotation not applied, or None for a picture."""
 
-    def picture(self, *, long_side: int) -> Image.Image:
-        """Draw the page as displayed, RGB or grey, its longer side ``long_side`` pixels at most for pictures."""
+    def picture(self, *, long_side: int, part: Box = WHOLE) -> Image.Image:
+        """Draw the page as displayed, or a part of it, RGB or grey.
+
+        The longer side has ``long_side`` pixels, or fewer for a picture that has no more.
+        """
 
 
 class OpenFile(Protocol):
@@ -144,11 +146,14 @@ class MuPdfPage:
         """The MuPDF page, rotation not applied."""
         return self._page
 
-    def picture(self, *, long_side: int) -> Image.Image:
-        """Draw the page as displayed, RGB, its longer side ``long_side`` pixels."""
-        zoom = min(long_side, MAX_SIDE) / max(self.width, self.height, 1e-6)
+    def picture(self, *, long_side: int, part: Box = WHOLE) -> Image.Image:
+        """Draw the page as displayed, or a part of it, RGB, its longer side ``long_side`` pixels."""
+        zoom = min(long_side, MAX_SIDE) / max(self.width * part.width, self.height * part.height, 1e-6)
         matrix = pymupdf.Matrix(zoom, zoom).prerotate(self.rotation)
-        pixels = self._page.get_pixmap(matrix=matrix, alpha=False, colorspace=pymupdf.csRGB)
+        rect = self._page.rect
+        x0, y0, x1, y1 = part.turned(inverse_turn(self.rotation)).to_size(width=rect.width, height=rect.height)
+        clip = pymupdf.Rect(rect.x0 + x0, rect.y0 + y0, rect.x0 + x1, rect.y0 + y1) if part != WHOLE else None
+        pixels = self._page.get_pixmap(matrix=matrix, alpha=False, colorspace=pymupdf.csRGB, clip=clip)
         return Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
 
     def turned_upright(self, turn: QuarterTurn) -> Any:
@@ -239,13 +244,14 @@ class PicturePage:
         self._image = image
         self.width, self.height = (float(side) for side in image.size)
 
-    def picture(self, *, long_side: int) -> Image.Image:
-        """The picture, scaled down to ``long_side`` pixels where it is larger."""
-        scale = min(1.0, long_side / max(self._image.size))
-        if scale == 1.0:
+    def picture(self, *, long_side: int, part: Box = WHOLE) -> Image.Image:
+        """The picture or a part of it, scaled down to ``long_side`` pixels where it is larger."""
+        box = part.to_size(width=self.width, height=self.height)
+        scale = min(1.0, long_side / max(box[2] - box[0], box[3] - box[1], 1.0))
+        if scale == 1.0 and part == WHOLE:
             return self._image
-        width, height = (max(1, round(side * scale)) for side in self._image.size)
-        return self._image.resize((width, height), Image.Resampling.LANCZOS)
+        width, height = (max(1, round(side * scale)) for side in (box[2] - box[0], box[3] - box[1]))
+        return self._image.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
 def _label(page: Any) -> str:

@@ -15,6 +15,7 @@ import re
 import shutil
 import statistics
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,6 +45,10 @@ MIN_SCORE = 0.4
 SURE_SCORE = 0.9
 TURN_SCORE = 0.8
 SAMPLE_LINES = 6
+OSD_CONFIDENCE = 2.0
+"""Below this, Tesseract's guess at the orientation is one: handwriting and charts come upside down at 1.1, pages of
+print upright at 5 and more."""
+
 INSTALL_HINT = (
     'Install the OCR engine (pip install "deepseek-ocr-rag[local]"), '
     "or read with DeepSeek-OCR: set base_url=... to its server."
@@ -132,14 +137,9 @@ class RapidOcr:
 
     def turn(self, picture: Image.Image) -> QuarterTurn:
         """Read the longest lines both ways and keep the better; doubt leaves the page as it is."""
-        strips = sorted(self._detect(picture, DETECTION_SIDE), key=lambda strip: -strip.length)
-        if not strips:
+        crops, sideways = self.sample(picture)
+        if not crops:
             return 0
-        tall = sum(strip.length for strip in strips if strip.is_tall)
-        sideways = tall > 0.5 * sum(strip.length for strip in strips)
-        sample = [strip for strip in strips if strip.is_tall == sideways][:SAMPLE_LINES]
-        pixels = _array(picture)
-        crops = [_cut_out(pixels, strip) for strip in sample]  # a tall one comes lying, turned by 270 degrees
         ways = (270, 90) if sideways else (0, 180)
         scores = [self._score(crops)]
         if scores[0] < SURE_SCORE:
@@ -147,6 +147,15 @@ class RapidOcr:
         best = max(scores)
         # Vertical writing, scripts that the model does not know and pictures read badly either way: leave them.
         return _quarter(ways[scores.index(best)]) if best >= TURN_SCORE else 0
+
+    def sample(self, picture: Image.Image) -> tuple[list[Pixels], bool]:
+        """The longest lines, cut out, and whether they stand: these come lying, turned clockwise by 270 degrees."""
+        strips = sorted(self._detect(picture, DETECTION_SIDE), key=lambda strip: -strip.length)
+        tall = sum(strip.length for strip in strips if strip.is_tall)
+        sideways = tall > 0.5 * sum(strip.length for strip in strips)
+        pixels = _array(picture)
+        chosen = [strip for strip in strips if strip.is_tall == sideways][:SAMPLE_LINES]
+        return [_cut_out(pixels, strip) for strip in chosen], sideways
 
     def skew(self, picture: Image.Image) -> float:
         """The middle slope of the long lines; corners are whole pixels, so that short ones say nothing."""
@@ -191,17 +200,21 @@ class RapidOcr:
     def _detector(self) -> Any:
         return self._engine._load_det_model()  # noqa: SLF001 - the only way to use the detector alone
 
-    def _score(self, lines: list[Pixels]) -> float:
-        """Mean confidence of reading these lines, by their length."""
+    def read_lines(self, lines: Sequence[Pixels]) -> list[tuple[str, float]]:
+        """The text of lines that are cut out already (blue, green, red), each with the recognizer's confidence."""
         from rapidocr.ch_ppocr_rec import TextRecInput
 
+        if not lines:
+            return []
         recognizer = self._engine._load_rec_model()  # noqa: SLF001 - the only way to use the recognizer alone
-        answer = recognizer(TextRecInput(img=lines))
-        weights = [len(text) for text in answer.txts]
-        total = sum(weights)
-        return (
-            sum(score * weight for score, weight in zip(answer.scores, weights, strict=True)) / total if total else 0.0
-        )
+        answer = recognizer(TextRecInput(img=list(lines)))
+        return [(str(text), float(score)) for text, score in zip(answer.txts, answer.scores, strict=True)]
+
+    def _score(self, lines: Sequence[Pixels]) -> float:
+        """Mean confidence of reading these lines, by their length."""
+        read = self.read_lines(lines)
+        total = sum(len(text) for text, _ in read)
+        return sum(score * len(text) for text, score in read) / total if total else 0.0
 
 
 class Tesseract:
@@ -225,8 +238,8 @@ class Tesseract:
     def turn(self, picture: Image.Image) -> QuarterTurn:
         """What Tesseract's own orientation detection says; a page that it cannot judge stays as it is."""
         answer = self._run(picture, "--psm", "0", "-l", "osd", check=False)
-        match = re.search(r"^Rotate: (\d+)", answer, re.MULTILINE)
-        return _quarter(int(match.group(1))) if match else 0
+        match = re.search(r"^Rotate: (\d+)\s+Orientation confidence: ([\d.]+)", answer, re.MULTILINE)
+        return _quarter(int(match.group(1))) if match and float(match.group(2)) >= OSD_CONFIDENCE else 0
 
     def skew(self, picture: Image.Image) -> float:  # noqa: ARG002 - Tesseract straightens lines by itself
         """Nothing to do: Tesseract follows sloping lines by itself."""
