@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,8 @@ from deepseek_ocr_rag.blocks import KINDS, build_blocks, kind_of
 from deepseek_ocr_rag.document import Block, BlockKind, Cell, Line, Table
 from deepseek_ocr_rag.geometry import Box
 from deepseek_ocr_rag.grounding import KNOWN_LABELS, parse
+from deepseek_ocr_rag.markup import MOST_PARTS
+from deepseek_ocr_rag.prompts import Task
 from deepseek_ocr_rag.recognition import Recognition, Region
 from deepseek_ocr_rag.tables import unescape
 
@@ -48,7 +51,7 @@ def test_fixture(source: str, expected: str) -> None:
 
 
 def test_fixtures_are_found() -> None:
-    assert len(TRIPLES) == 10
+    assert len(TRIPLES) == 25
 
 
 def test_ids_count_on_the_page() -> None:
@@ -103,6 +106,45 @@ def test_the_ocr_task_is_handed_on() -> None:
     answer = "<|ref|>title<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>"
     blocks, _ = build_blocks(Recognition(page_number=1, engine="test", text=answer), task="ocr")
     assert [show(block) for block in blocks] == ["paragraph 0 [text] title"]
+
+
+@pytest.mark.parametrize("task", ["ocr", "locate", "objects"])
+def test_lines_and_names_are_no_markdown(task: Task) -> None:
+    answer = "".join(
+        f"<|ref|>{said}<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>\n"
+        for said in ("# of items", "- one", "| a | b |", "table")
+    )
+    blocks, warnings = build_blocks(Recognition(page_number=1, engine="test", text=answer), task=task)
+    assert [show(block) for block in blocks] == [
+        "paragraph 0 [text] # of items",
+        "list_item 0 [text] - one",
+        "paragraph 0 [text] | a | b |",
+        "paragraph 0 [text] table",
+    ]
+    assert warnings == ()
+
+
+def test_empty_tables_give_their_places_in_order() -> None:
+    place = "<|ref|>table<|/ref|><|det|>[[0, {0}, 999, {0}]]<|/det|>\n"
+    html = "<|ref|>table_caption<|/ref|><|det|>[[0, 0, 9, 9]]<|/det|>\n<table><tr><td>a</td></tr></table>\n"
+    blocks, _ = read(place.format(111) + place.format(222) + place.format(333) + html + html)
+    assert [(round(block.boxes[0].top * 999), block.text != "") for block in blocks] == [
+        (111, True),
+        (222, True),
+        (333, False),
+    ]
+
+
+def test_more_parts_than_a_page_can_have_are_in_the_last() -> None:
+    blocks, _ = read("- a\n" * (MOST_PARTS + 5))
+    assert len(blocks) == MOST_PARTS
+    assert blocks[-1].text == "\n".join(["- a"] * 6)
+
+
+def test_an_engine_s_own_words_are_not_touched() -> None:
+    text = "x |> f [[1, 2 lan- guage language"
+    (block,), _ = read("", Region(label="text", text=text, lines=(line(0, len(text)),)))
+    assert block.text == text
 
 
 def test_lines_move_with_the_text() -> None:
@@ -239,3 +281,29 @@ def test_lines_stay_true(label: str, text: str, cuts: list[int]) -> None:
             assert at <= part.start < part.end <= len(block.text)
             assert block.text[part.start : part.end] in by_top[part.box.top]
             at = part.end
+
+
+LEAK = re.compile(r"<\||\|>|\[\[\s*\d+\s*,\s*\d")
+FRAGMENTS = [
+    *("<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|", "|>", "<", ">", "<PAGE>", "<｜end▁of▁sentence｜>"),
+    *("[[1, 2, 3, 4]]", "[[12, 34", "[[", "]]", "[", "]", ", 7", "text[[5, 6, 7, 8]]", "title [5, 6, 7, 8]", "大为"),
+    *("text", "image", "table", "table_caption", "\n", "\n\n", " ", "- ", "# ", "1. ", "---\n", "```", "```\n"),
+    *("<table>", "</table>", "<tr>", "<td>", "</td>", '<td rowspan="2">', "<th>", "<br>", "<center>", "<caption>"),
+    *("| a | b |\n", "|---|---|\n", "$$", "\\[", "&lt;", "&amp;lt;|ref|&gt;", "\\begin{align}", "co- op ", "<table 5"),
+    *(f" {letter * 20} " for letter in "ABCDEFG"),
+]
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=25).map("".join), st.sampled_from(get_args(Task)))
+def test_no_answer_loses_a_word_or_leaks_a_mark(answer: str, task: Task) -> None:
+    blocks, _ = build_blocks(Recognition(page_number=1, engine="test", text=answer), task=task)
+    text = "\n".join(block.text for block in blocks)
+    assert not LEAK.search(text)
+    assert sorted(re.findall(r"[A-G]{20}", text)) == sorted(re.findall(r"[A-G]{20}", answer))
+    assert all(block.table is None or block.table.cells for block in blocks)
+
+
+@given(st.text(st.sampled_from("<|>/refdt[]123, \n\\#x") | st.characters(), max_size=80))
+def test_any_text_becomes_blocks_without_marks(answer: str) -> None:
+    blocks, _ = read(answer)
+    assert not any(LEAK.search(block.text) for block in blocks)

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -28,19 +29,24 @@ def show(region: Region) -> str:
     return " ".join([region.label or "-", *map(grid, region.boxes), region.text.replace("\n", "⏎")])
 
 
+FLAGS = {"broken": "broken", "have no place": "unplaced", "of nothing where": "unplaced"}
+
+
 def show_all(parsed: Parsed) -> str:
-    flags = [parsed.form, *["end"] * parsed.has_end_mark, *["broken"] * bool(parsed.warnings)]
+    warned = [flag for words, flag in FLAGS.items() if any(words in warning for warning in parsed.warnings)]
+    assert len(warned) == len(parsed.warnings)
+    flags = [parsed.form, *["end"] * parsed.has_end_mark, *warned]
     return "\n".join([" ".join(flags), *map(show, parsed.regions)])
 
 
 @pytest.mark.parametrize(("source", "expected"), [pytest.param(*rest, id=title) for title, *rest in TRIPLES])
 def test_fixture(source: str, expected: str) -> None:
-    task: Task = "ocr" if expected.startswith("ocr ") else "markdown"
-    assert show_all(parse(source, task=task)) == expected.removeprefix("ocr ")
+    task = next((task for task in get_args(Task) if expected.startswith(f"{task} ")), "markdown")
+    assert show_all(parse(source, task=task)) == expected.removeprefix(f"{task} ")
 
 
 def test_fixtures_are_found() -> None:
-    assert len(TRIPLES) == 21
+    assert len(TRIPLES) == 45
 
 
 def test_offsets_count_the_answer_itself() -> None:
@@ -187,3 +193,64 @@ def test_any_mix_of_marks_parses_and_keeps_whole_lines(parts: list[str], task: T
 def test_any_text_parses(text: str) -> None:
     parse(text)
     parse(text, task="ocr")
+
+
+LABELS = st.sampled_from(["text", "title", "sub_title", "equation", "table_caption", "image_footnote", "list"])
+BOXES = st.lists(st.tuples(*[st.integers(0, 499)] * 2, *[st.integers(500, 999)] * 2), min_size=1, max_size=3)
+SAYINGS = st.sampled_from(
+    ["One line.", "1. In [3] and f[[i]]", "a < b | c", "two\nlines", "\\[ x \\]", "中文，第2页。", "[x]"]
+)
+PIECES = st.lists(st.tuples(LABELS, BOXES, SAYINGS), min_size=1, max_size=5)
+
+
+def numbers(boxes: Iterable[tuple[int, ...]]) -> str:
+    return ", ".join(str(list(box)) for box in boxes)
+
+
+def tagged(label: str, boxes: list[tuple[int, ...]], text: str) -> str:
+    return f"<|ref|>{label}<|/ref|><|det|>[{numbers(boxes)}]<|/det|>\n{text}"
+
+
+def stripped(label: str, boxes: list[tuple[int, ...]], text: str) -> str:
+    return f"{label}[{numbers(boxes)}]\n{text}"
+
+
+def unlimited(label: str, boxes: list[tuple[int, ...]], text: str) -> str:
+    return f"<|det|>{label} {numbers(boxes)}<|/det|>{text}"
+
+
+@given(PIECES, st.sampled_from([(tagged, "\n\n"), (tagged, "  \n\n"), (stripped, "  \n\n"), (unlimited, "\n")]))
+def test_whole_answers_of_all_forms_come_back(pieces, written) -> None:  # type: ignore[no-untyped-def]
+    write, between = written
+    parsed = parse(between.join(write(*piece) for piece in pieces))
+    found = [
+        (region.label, [tuple(round(value * 999) for value in box.as_tuple()) for box in region.boxes], region.text)
+        for region in parsed.regions
+    ]
+    assert found == pieces
+    assert parsed.warnings == ()
+
+
+JUNK = ["大为", "raw ", "text", " ", "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "[[", "]]", ", ", "44"]
+
+
+@given(
+    st.lists(st.tuples(LABELS, BOXES), min_size=3, max_size=3),
+    st.data(),
+)
+def test_a_broken_tag_costs_no_text_and_no_neighbour(tags, data) -> None:  # type: ignore[no-untyped-def]
+    whole = [tagged(label, boxes, f"Saying of number {at}.") for at, (label, boxes) in enumerate(tags)]
+    tokens = re.findall(r"<\|/?(?:ref|det)\|>|\[+|\]+|, |\d+|\w+", whole[1].split("\n")[0])
+    at = data.draw(st.integers(0, len(tokens) - 1))
+    kind = data.draw(st.sampled_from(["lost", "replaced", "added", "doubled"]))
+    junk = data.draw(st.sampled_from(JUNK))
+    tokens[at : at + 1] = {"lost": [], "replaced": [junk], "added": [junk, tokens[at]], "doubled": [tokens[at]] * 2}[
+        kind
+    ]
+    answer = "\n\n".join([whole[0], "".join(tokens) + "\nSaying of number 1.", whole[2]])
+    parsed = parse(answer)
+    text = "\n".join(region.text for region in parsed.regions)
+    assert re.findall(r"Saying of number \d\.", text) == [f"Saying of number {number}." for number in range(3)]
+    assert "<|" not in text
+    places = {grid(box) for region in parsed.regions for box in region.boxes}
+    assert {grid(Box.from_model_grid(box)) for _, boxes in (tags[0], tags[2]) for box in boxes} <= places

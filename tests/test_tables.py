@@ -84,6 +84,32 @@ def test_entities() -> None:
     assert unescape("&amp;lt; &#x41; &copy=2 &nosuch; AT&T; &amp;amp;") == "< A &copy=2 &nosuch; AT&T; &"
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<table>ab12</table>",
+        '<table>a<td rowspan="2">b</table>',
+        "<table><th>a</th><th>b</th>12</table>",
+        "<table></table>",
+        "",
+    ],
+)
+def test_a_table_whose_plain_cells_are_stripped_has_no_grid(html: str) -> None:
+    assert parse_html_table(html) is None
+
+
+@pytest.mark.parametrize("html", ["<table><td>a</td><td>b</td></table>", "<td>a<td>b", "<tr><th>a</th><th>b"])
+def test_a_single_kind_of_plain_tag_is_enough(html: str) -> None:
+    table = parse_html_table(html)
+    assert table is not None
+    assert table_rows(table) == [["a", "b"]]
+
+
+def test_a_cut_tag_is_no_text_and_words_after_a_smaller_sign_are() -> None:
+    assert strip_tags("<td>a</t") == strip_tags("<td>a<td rowsp") == strip_tags('<td>a<td rowspan="2') == "a"
+    assert strip_tags("<td>a <table of it") == "a <table of it"
+
+
 def test_strip_tags_keeps_the_text() -> None:
     assert strip_tags("<p>a<b>b</b></p><td>c</td><td>d</td> 1<2 <x>") == "ab\nc d 1<2 <x>"
 

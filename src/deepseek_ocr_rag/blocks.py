@@ -9,24 +9,33 @@ the truth about the characters that it names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 
-from .document import BULLETS, Block, BlockKind, Line, Table
-from .grounding import parse
+from .document import Block, BlockKind, Line, Table
+from .hypertext import strip_tags, take_caption
+from .marks import TASKS_OF_NAMES
+from .markup import (
+    Part,
+    has_split_words,
+    is_item,
+    page_text,
+    rejoined,
+    split_markdown,
+    table_part,
+    take_heading,
+    without_fences,
+    without_marks,
+    without_wrapper,
+    words_of,
+)
+from .pieces import page_regions
 from .prompts import Task
 from .recognition import Recognition, Region
-from .tables import (
-    is_rule_line,
-    parse_html_table,
-    parse_pipe_table,
-    strip_tags,
-    table_markdown,
-    table_markdown_spans,
-    take_caption,
-    unescape,
-)
+from .tables import parse_html_table, table_markdown_spans
 
 _LABELS: Mapping[BlockKind, tuple[str, ...]] = MappingProxyType(
     {
@@ -39,10 +48,10 @@ _LABELS: Mapping[BlockKind, tuple[str, ...]] = MappingProxyType(
         BlockKind.FORMULA: ("equation", "formula", "display_formula", "formula_number"),
         BlockKind.CODE: ("code", "algorithm"),
         BlockKind.CAPTION: (
-            *("caption", "image_caption", "figure_caption", "figure_title", "chart_title"),
+            *("caption", "image_caption", "figure_caption", "figure_title", "chart_title", "chart_caption"),
             *("table_caption", "table_title"),
         ),
-        BlockKind.FOOTNOTE: ("footnote", "table_footnote", "image_footnote"),
+        BlockKind.FOOTNOTE: ("footnote", "table_footnote", "image_footnote", "page_footnote"),
         BlockKind.PAGE_HEADER: ("page_header", "header"),
         BlockKind.PAGE_FOOTER: ("page_footer", "footer", "page_number", "number"),
     }
@@ -51,17 +60,15 @@ KINDS: Mapping[str, BlockKind] = MappingProxyType({label: kind for kind, labels 
 """What the labels of DeepSeek-OCR (1 and 2), PyMuPDF layout and CDLA models mean, in lower case with underscores."""
 
 _HASHES = re.compile(r"(#{1,6})[ \t]+(?=\S)")
-_MARKER = re.compile(
-    rf"[ \t]*(?:[-*+][ \t]|[{BULLETS}]|\(?\d{{1,3}}[.)][ \t]|\d{{1,3}}[．、]|\([A-Za-z]\)[ \t]|\([ivx]{{1,4}}\)[ \t])"
+_TABLE_TAG = re.compile(r"<(/?)table\s{0,8}(?:>|\Z)|<table\s[^<>=]{0,80}=[^<>]{0,400}(?:>|\Z)", re.IGNORECASE)
+_CAPTION_TAG = re.compile(r"</?caption\b[^<>]{0,200}>", re.IGNORECASE)
+_ROW_TAG = re.compile(r"<t[rd](?:\s[^<>]{0,200})?>", re.IGNORECASE)
+_STRAY_TAG = re.compile(
+    r"</?(?:center|table|thead|tbody|tfoot|tr|td|th)(?:\s{0,8}|\s[^<>=]{0,80}=[^<>]{0,200})>", re.IGNORECASE
 )
-_INTERRUPTING = re.compile(rf"[ \t]*(?:[-*+][ \t]|[{BULLETS}]|\(?1[.)][ \t])")
-_FENCE = re.compile(r"[ \t]*`{3,}[ \t]*(?:[A-Za-z+#-]{0,16}[ \t]*)?")
-_FENCE_END = re.compile(r"[ \t]*`{3,}[ \t]*")
-_THEMATIC_BREAK = re.compile(r"[ \t]*([-*_])(?:[ \t]*\1){2,}[ \t]*")
-_FRAMED = re.compile(r"[ \t]*\|[^|]*\|.*\|[ \t]*")
-_TABLE_TAG = re.compile(r"<(/?)table\b[^<>]*(?:>|\Z)", re.IGNORECASE)
-_STRAY_TAG = re.compile(r"</?(?:center|table|thead|tbody|tr|td|th)>", re.IGNORECASE)
-_FORMULA_ENDS = {"$$": "$$", "\\[": "\\]"}
+_BREAK = re.compile(r"<br\s{0,4}/?>", re.IGNORECASE)
+
+_SPLIT = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.TABLE)
 
 _FUSED = (
     "a table of the answer has no cells (its marks are lost), so its text is kept in one piece;"
@@ -69,6 +76,7 @@ _FUSED = (
 )
 
 
+@lru_cache(maxsize=1024)
 def kind_of(label: str) -> BlockKind:
     """What an engine's label stands for; case, ``-``, ``_`` and blanks do not matter, unknown labels are paragraphs."""
     return KINDS.get("_".join(label.lower().replace("-", " ").replace("_", " ").split()), BlockKind.PARAGRAPH)
@@ -78,101 +86,171 @@ def build_blocks(recognition: Recognition, *, task: Task = "markdown") -> tuple[
     """Turn what an engine read on a page into blocks in reading order; returns ``(blocks, warnings)``.
 
     Regions are taken where the engine gives them, else its answer is parsed. Every visible character of a region is
-    in a block. Regions with a place but no text are kept if they are figures or tables.
+    in a block, and no mark of the model's grammar (``<|``, ``|>``, ``[[12, 34``) is in the text of one. Regions with a
+    place but no text are kept if they are figures or tables. ``word- word`` is joined where the rest of the answer has
+    the word in one piece.
     """
     if recognition.regions is None:
-        parsed = parse(recognition.text, task=task)
-        regions, warnings = parsed.regions, list(parsed.warnings)
+        read = page_regions(recognition, task=task)
+        regions, warnings = _mended(read.regions), list(read.warnings)
     else:
         regions, warnings = recognition.regions, []
-    drafts = [draft for region, place in _married(regions) for draft in _drafts(region, place)]
-    is_fused = any(draft.kind is BlockKind.TABLE and draft.text and draft.table is None for draft in drafts)
-    if is_fused and recognition.regions is None:
+    maker = _Maker(recognition.page_number, has_names=(recognition.task or task) in TASKS_OF_NAMES)
+    for region, place in _married(regions):
+        maker.add_region(region, place)
+    if maker.is_fused and recognition.regions is None:
         warnings.append(_FUSED)
-    bare = sum(bool(draft.boxes) and not draft.text and draft.kind is not BlockKind.FIGURE for draft in drafts)
-    if bare:
-        warnings.append(f"{bare} regions of the page have a place but no text")
-    kept = [draft for draft in drafts if draft.text or draft.kind in (BlockKind.FIGURE, BlockKind.TABLE)]
-    number = recognition.page_number
-    blocks = (
-        replace(draft, id=f"p{number}-b{ordinal}", page_number=number) for ordinal, draft in enumerate(kept, start=1)
-    )
-    return tuple(blocks), tuple(warnings)
+    if maker.bare:
+        warnings.append(f"{maker.bare} regions of the page have a place but no text")
+    return tuple(maker.blocks), tuple(warnings)
 
 
-def _draft(region: Region, kind: BlockKind, text: str) -> Block:
-    """A block that :func:`build_blocks` has still to number."""
-    return Block(
-        id="",
-        kind=kind,
-        text=text,
-        page_number=0,
-        boxes=region.boxes,
-        label=region.label,
-        font_size=region.font_size,
-    )
+def _mended(regions: Sequence[Region]) -> Sequence[Region]:
+    """A model's regions without a fence around the whole answer, and with the words joined that it shows joined."""
+    if len(regions) == 1 and not regions[0].boxes:
+        regions = [replace(regions[0], text=without_wrapper(regions[0].text))]
+    split = {at for at, region in enumerate(regions) if has_split_words(region.text)}
+    if not split:
+        return regions
+    known = set().union(*(words_of(region.text) for region in regions))
+    return [
+        replace(region, text=rejoined(region.text, known)) if at in split else region
+        for at, region in enumerate(regions)
+    ]
 
 
 def _married(regions: Iterable[Region]) -> Iterator[tuple[Region, Region]]:
     """Each region with the one that gives the HTML tables in it their place: itself, as a rule.
 
     The model often leaves ``table`` empty and writes the HTML into the ``table_caption`` after it; then the place is
-    the empty region's, which is not a block of its own.
+    the empty region's, which is not a block of its own. Several empty tables go to as many texts with HTML.
     """
-    empty: Region | None = None
+    empty: deque[Region] = deque()
     for region in regions:
         is_table = kind_of(region.label) is BlockKind.TABLE
-        if empty is not None and (is_table or region.lines or not _TABLE_TAG.search(region.text)):
-            yield empty, empty
-            empty = None
         if is_table and not region.text.strip() and region.table is None:
-            empty = region
+            empty.append(region)
+        elif empty and not is_table and not region.lines and _has_table(region.text):
+            yield region, empty.popleft()
         else:
-            yield region, empty or region
-            empty = None
-    if empty is not None:
-        yield empty, empty
+            yield from ((bare, bare) for bare in empty)
+            empty.clear()
+            yield region, region
+    yield from ((bare, bare) for bare in empty)
 
 
-def _drafts(region: Region, place: Region) -> Iterator[Block]:
-    kind = kind_of(region.label)
-    if region.table is not None:
-        yield _given_table(region, region.table)
-    elif region.lines:
-        yield _lined(region, kind)
-    elif _TABLE_TAG.search(region.text) is None:
-        yield from _marked_up(region, kind, region.text)
-    else:
-        around = BlockKind.CAPTION if kind is BlockKind.TABLE else kind
-        for text, is_table in _segments(region.text):
-            if is_table:
-                yield from _html_table(region, place, text)
-            elif text.strip():
-                yield from _marked_up(region, around, text)
+def _has_table(text: str) -> bool:
+    return "<" in text and (_TABLE_TAG.search(text) or _ROW_TAG.search(text)) is not None
 
 
-def _given_table(region: Region, table: Table) -> Block:
-    """A table that the engine read itself: its cells' boxes become the lines of its markdown."""
-    text, spans = table_markdown_spans(table)
-    source = region.lines[0].source if region.lines else "text_layer"
-    lines = tuple(
-        Line(start=start, end=end, box=box, source=source)
-        for index, start, end in spans
-        if (box := table.cells[index].box) is not None and start < end
-    )
-    return replace(_draft(region, BlockKind.TABLE, text), lines=lines, table=table)
+@dataclass(slots=True)
+class _Maker:
+    """Blocks of a page as they come, numbered."""
 
+    page_number: int
+    has_names: bool
+    blocks: list[Block] = field(default_factory=list)
+    bare: int = 0
+    is_fused: bool = False
 
-def _lined(region: Region, kind: BlockKind) -> Block:
-    """A region whose lines name its characters: the ends are trimmed and the lines move along."""
-    text = region.text
-    start = len(text) - len(text.lstrip())
-    hashes = _HASHES.match(text, start) if kind.is_heading else None
-    start = hashes.end() if hashes else start
-    if kind is BlockKind.PARAGRAPH and _MARKER.match(text, start):
-        kind = BlockKind.LIST_ITEM
-    lines = _moved(region.lines, start, len(text.rstrip()))
-    return replace(_draft(region, kind, text[start:].rstrip()), lines=lines, level=_level(kind, region, hashes))
+    def add_region(self, region: Region, place: Region) -> None:
+        kind = kind_of(region.label)
+        if region.table is not None:
+            self.add_given_table(region, region.table)
+        elif region.lines:
+            self.add_lined(region, kind)
+        elif not _has_table(region.text):
+            self.add_marked_up(region, kind, region.text)
+        else:
+            around = BlockKind.CAPTION if kind is BlockKind.TABLE else kind
+            for text, is_table in _segments(_with_table_tag(region.text)):
+                if is_table:
+                    self.add_html_table(region, place, text)
+                elif text.strip():
+                    self.add_marked_up(region, around, text)
+
+    def add(self, region: Region, part: Part, *, lines: tuple[Line, ...] = ()) -> None:
+        """Number and keep a block, if it says or shows anything."""
+        kind, text, level, table = part
+        if kind is not BlockKind.FIGURE:
+            self.bare += not text and bool(region.boxes)
+            self.is_fused = self.is_fused or (kind is BlockKind.TABLE and bool(text) and table is None)
+        if text or kind in (BlockKind.FIGURE, BlockKind.TABLE):
+            block = Block(
+                id=f"p{self.page_number}-b{len(self.blocks) + 1}",
+                kind=kind,
+                text=text,
+                page_number=self.page_number,
+                boxes=region.boxes,
+                lines=lines,
+                level=level,
+                label=region.label,
+                font_size=region.font_size,
+                table=table,
+            )
+            self.blocks.append(block)
+
+    def add_given_table(self, region: Region, table: Table) -> None:
+        """A table that the engine read itself: its cells' boxes become the lines of its markdown."""
+        text, spans = table_markdown_spans(table)
+        source = region.lines[0].source if region.lines else "text_layer"
+        lines = tuple(
+            Line(start=start, end=end, box=box, source=source)
+            for index, start, end in spans
+            if (box := table.cells[index].box) is not None and start < end
+        )
+        self.add(region, Part(BlockKind.TABLE, text, 0, table), lines=lines)
+
+    def add_lined(self, region: Region, kind: BlockKind) -> None:
+        """A region whose lines name its characters: the ends are trimmed and the lines move along."""
+        text = region.text
+        start = len(text) - len(text.lstrip())
+        hashes = _HASHES.match(text, start) if kind.is_heading else None
+        start = hashes.end() if hashes else start
+        if kind is BlockKind.PARAGRAPH and is_item(text[start : start + 40]):
+            kind = BlockKind.LIST_ITEM
+        lines = _moved(region.lines, start, len(text.rstrip()))
+        level = _level(kind, region, len(hashes[1]) if hashes else 0)
+        self.add(region, Part(kind, text[start:].rstrip(), level), lines=lines)
+
+    def add_html_table(self, region: Region, place: Region, html: str) -> None:
+        caption, html = take_caption(html)
+        if caption:
+            self.add(region, Part(BlockKind.CAPTION, without_marks(caption)))
+        html = _CAPTION_TAG.sub(" ", html)
+        table = parse_html_table(html)
+        part = table_part(table) if table else Part(BlockKind.TABLE, without_marks(strip_tags(html)))
+        self.add(place, part)
+
+    def add_marked_up(self, region: Region, kind: BlockKind, text: str) -> None:
+        """A text with markup but without HTML tables."""
+        if "<" in text and kind is not BlockKind.CODE:
+            text = _BREAK.sub("\n", _STRAY_TAG.sub(" ", text))
+        text = text.strip()
+        if kind.is_heading and text:
+            heading, hashes, text = take_heading(text)
+            self.add(region, Part(kind, page_text(heading), _level(kind, region, hashes)))
+            kind = BlockKind.PARAGRAPH
+            if not text:
+                return
+        if self.has_names and region.boxes and region.label == "text":
+            self.add(region, Part(BlockKind.LIST_ITEM if is_item(text) else kind, page_text(text)))
+        elif not text or not (kind in _SPLIT or (kind is BlockKind.CAPTION and "|" in text)):
+            text = without_marks(without_fences(text)) if kind is BlockKind.CODE else page_text(text)
+            self.add(region, Part(kind, text, _level(kind, region, 0)))
+        else:
+            self.add_parts(region, kind, list(split_markdown(text, is_region=bool(region.label))))
+
+    def add_parts(self, region: Region, kind: BlockKind, parts: list[Part]) -> None:
+        """Parts of a region of that kind: the plain text among them is of its kind, beside a table its caption."""
+        plain = {BlockKind.PARAGRAPH}
+        if kind is BlockKind.TABLE and not any(part.table for part in parts):
+            parts = [Part(kind, "\n".join(part.text for part in parts))]
+        elif kind in (BlockKind.TABLE, BlockKind.CAPTION):
+            kind = BlockKind.CAPTION
+            plain.add(BlockKind.LIST_ITEM)
+        for part in parts:
+            self.add(region, part._replace(kind=kind) if part.kind in plain else part)
 
 
 def _moved(lines: Iterable[Line], start: int, end: int) -> tuple[Line, ...]:
@@ -186,12 +264,20 @@ def _moved(lines: Iterable[Line], start: int, end: int) -> tuple[Line, ...]:
     return tuple(moved)
 
 
-def _level(kind: BlockKind, region: Region, hashes: re.Match[str] | None) -> int:
+def _level(kind: BlockKind, region: Region, hashes: int) -> int:
     if kind is BlockKind.HEADING:
-        return region.level or (len(hashes[1]) if hashes else 2)
+        return region.level or hashes or 2
     if kind is BlockKind.LIST_ITEM:
         return region.level
     return 1 if kind is BlockKind.TITLE else 0
+
+
+def _with_table_tag(text: str) -> str:
+    """A text with rows of a table whose ``<table>`` is missing, with it."""
+    row, opening = _ROW_TAG.search(text), _TABLE_TAG.search(text)
+    if row and (opening is None or opening[1] or row.start() < opening.start()):
+        return f"{text[: row.start()]}<table>{text[row.start() :]}"
+    return text
 
 
 def _segments(text: str) -> Iterator[tuple[str, bool]]:
@@ -212,120 +298,3 @@ def _segments(text: str) -> Iterator[tuple[str, bool]]:
         yield text[at:last], True
         at, depth = last, 0
     yield text[at:], depth > 0
-
-
-def _html_table(region: Region, place: Region, html: str) -> Iterator[Block]:
-    caption, html = take_caption(html)
-    if caption:
-        yield _draft(region, BlockKind.CAPTION, caption)
-    table = parse_html_table(html) if "<tr" in html.lower() else None  # no rows: the few cells left mean nothing
-    yield replace(_draft(place, BlockKind.TABLE, table_markdown(table) if table else strip_tags(html)), table=table)
-
-
-def _marked_up(region: Region, kind: BlockKind, text: str) -> Iterator[Block]:
-    """A text with markup but without HTML tables."""
-    text = _STRAY_TAG.sub(" ", text).strip()
-    if kind in (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM) and text:
-        for block in _Splitter(region, text.split("\n")).split():
-            is_item = kind is BlockKind.LIST_ITEM and block.kind is BlockKind.PARAGRAPH
-            yield replace(block, kind=kind) if is_item else block
-        return
-    hashes = _HASHES.match(text) if kind.is_heading else None
-    table = parse_pipe_table(text) if kind is BlockKind.TABLE else None
-    if table is not None:
-        text = table_markdown(table)
-    elif kind is BlockKind.CODE:
-        text = "\n".join(line for line in text.split("\n") if not _FENCE.fullmatch(line))
-    else:
-        text = unescape(text[hashes.end() if hashes else 0 :])
-    yield replace(_draft(region, kind, text), level=_level(kind, region, hashes), table=table)
-
-
-@dataclass(slots=True)
-class _Splitter:
-    """Markdown, line by line, into blocks. Each ``take`` method consumes lines from ``at`` on or leaves them alone."""
-
-    region: Region
-    lines: list[str]
-    at: int = 0
-    held: list[str] = field(default_factory=list)
-    held_kind: BlockKind = BlockKind.PARAGRAPH
-    held_level: int = 0
-
-    def split(self) -> Iterator[Block]:
-        while self.at < len(self.lines):
-            line = self.lines[self.at]
-            if not line.strip() or _THEMATIC_BREAK.fullmatch(line):
-                yield from self.flush()
-                self.at += 1
-                continue
-            taken = self.take_code(line) or self.take_heading(line) or self.take_formula(line) or self.take_table(line)
-            if taken:
-                yield from self.flush()
-                yield taken
-                continue
-            if self.starts_item(line):
-                yield from self.flush()
-                self.held_kind = BlockKind.LIST_ITEM
-                self.held_level = min(6, (len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip())) // 2)
-            self.held.append(line)
-            self.at += 1
-        yield from self.flush()
-
-    def flush(self) -> Iterator[Block]:
-        text = "\n".join(self.held).strip()
-        if text:
-            yield replace(_draft(self.region, self.held_kind, unescape(text)), level=self.held_level)
-        self.held, self.held_kind, self.held_level = [], BlockKind.PARAGRAPH, 0
-
-    def starts_item(self, line: str) -> bool:
-        """Within a paragraph only a bullet or number 1 starts a list: a wrapped line may well begin with ``2008.``."""
-        in_paragraph = bool(self.held) and self.held_kind is BlockKind.PARAGRAPH
-        return bool((_INTERRUPTING if in_paragraph else _MARKER).match(line))
-
-    def take_code(self, line: str) -> Block | None:
-        """A fence to the next one or the end. One word after it is the language, anything longer is kept."""
-        if not line.lstrip().startswith("```") or "`" in line.strip().lstrip("`"):
-            return None
-        first = [] if _FENCE.fullmatch(line) else [line.strip().lstrip("`")]
-        start = end = self.at + 1
-        while end < len(self.lines) and not _FENCE_END.fullmatch(self.lines[end]):
-            end += 1
-        self.at = end + 1
-        return _draft(self.region, BlockKind.CODE, "\n".join([*first, *self.lines[start:end]]).strip("\n"))
-
-    def take_heading(self, line: str) -> Block | None:
-        hashes = _HASHES.match(line)
-        if hashes is None:
-            return None
-        self.at += 1
-        level = len(hashes[1])
-        kind = BlockKind.TITLE if level == 1 else BlockKind.HEADING
-        return replace(_draft(self.region, kind, unescape(line[hashes.end() :].strip())), level=level)
-
-    def take_formula(self, line: str) -> Block | None:
-        closer = _FORMULA_ENDS.get(line.strip()[:2])
-        if closer is None or (closer in line.strip()[2:] and not line.rstrip().endswith(closer)):
-            return None
-        start, is_open = self.at, not line.strip()[2:].endswith(closer)
-        self.at += 1
-        while is_open and self.at < len(self.lines) and self.lines[self.at].strip():
-            is_open = not self.lines[self.at].rstrip().endswith(closer)
-            self.at += 1
-        return _draft(self.region, BlockKind.FORMULA, unescape("\n".join(self.lines[start : self.at]).strip()))
-
-    def take_table(self, line: str) -> Block | None:
-        """Lines with pipes: a header with its rule, a rule alone, or at least two rows framed by pipes."""
-        is_ruled = "|" in line and any("|" in rule and is_rule_line(rule) for rule in self.lines[self.at : self.at + 2])
-        start = self.at
-        end = start
-        while end < len(self.lines) and ("|" in self.lines[end] if is_ruled else _FRAMED.fullmatch(self.lines[end])):
-            end += 1
-        if end - start < 2:
-            return None
-        self.at = end
-        text = "\n".join(self.lines[start:end])
-        table = parse_pipe_table(text)
-        if table is None:
-            return _draft(self.region, BlockKind.PARAGRAPH, unescape(text.strip()))
-        return replace(_draft(self.region, BlockKind.TABLE, table_markdown(table)), table=table)

@@ -13,49 +13,38 @@ from __future__ import annotations
 import html as entities
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .document import Cell, Table
+from .hypertext import GRID_TAGS, clean, separator, strip_tags, take_caption, tokens, unescape
+
+__all__ = [
+    "MAX_PLACES",
+    "MAX_SPAN",
+    "header_range",
+    "is_rule_line",
+    "parse_html_table",
+    "parse_pipe_table",
+    "row_ranges",
+    "strip_tags",
+    "table_html",
+    "table_markdown",
+    "table_markdown_spans",
+    "table_rows",
+    "take_caption",
+    "unescape",
+]
 
 MAX_SPAN = 1000  # larger colspans and rowspans are clamped, as browsers do with colspan
-MAX_PLACES = 200_000
+MAX_PLACES = 100_000
 """Rows times columns of the largest grid that is read; a model's answer of 8192 tokens cannot fill a tenth of it."""
 
-_TAG = re.compile(
-    r"<(/?)(table|thead|tbody|tfoot|tr|td|th|br|a|b|big|blockquote|caption|center|code|col|colgroup|del|div|d[dlt]|em"
-    r"|font|h[1-6]|hr|i|img|ins|kbd|li|mark|[ou]l|p|pre|s|small|span|strike|strong|su[bp]|tt|u)(\s[^<>]{0,400})?/?>",
-    re.IGNORECASE,
-)
-_BREAKING = re.compile(r"br|p|div|li|tr|h[1-6]|d[dt]|hr|blockquote|pre")
-_CUT_TAG = re.compile(r"<(/?)([A-Za-z]{0,6})(\s[^<>]{0,400})?")
-_CAPTION = re.compile(r"<caption\b[^<>]*>(.*?)(?:</caption\s*>|(?=<t[rdhb])|\Z)", re.IGNORECASE | re.DOTALL)
 _TABLE = re.compile(r"<table\b", re.IGNORECASE)
+_GRID = re.compile(r"</?tr\b|<td\s{0,8}>|</td", re.IGNORECASE)
 _SPAN = re.compile(r"\b(row|col)span\s*=\s*[\"']?\s*(\d{1,9})", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_GRID_TAGS = frozenset({"table", "thead", "tbody", "tfoot", "tr", "td", "th", "br"})
 _PIPE = re.compile(r"(?<!\\)\|")
 _FRAMED = re.compile(r"\|[^|]*\|.*\|")
 _BREAK = re.compile(r"<br\s{0,8}/?>", re.IGNORECASE)
-
-
-def unescape(text: str) -> str:
-    """Resolve HTML entities, twice: the model escapes some of them twice over. Only entities closed by ``;`` count."""
-    for _ in range(2):
-        text = _ENTITY.sub(lambda match: entities.unescape(match.group()), text)
-    return text
-
-
-def strip_tags(html: str) -> str:
-    """The text of a piece of HTML: tags dropped (line-breaking ones become newlines), entities resolved."""
-    parts = [_separator(name) if name else text for text, name, _, _ in _tokens(html)]
-    return _clean("".join(parts))
-
-
-def take_caption(html: str) -> tuple[str, str]:
-    """``(text of the <caption>, html without it)``; the text is empty where there is none."""
-    match = _CAPTION.search(html)
-    return (strip_tags(match[1]), html[: match.start()] + html[match.end() :]) if match else ("", html)
 
 
 def parse_html_table(html: str) -> Table | None:
@@ -63,12 +52,16 @@ def parse_html_table(html: str) -> Table | None:
 
     Unclosed tags are closed, a table inside a cell becomes that cell's text, text between cells joins the cell before
     it. Leading rows of ``<th>`` alone (or in ``<thead>``) are header rows. None when there is no cell (a server that
-    strips special tokens takes ``<td>`` away and leaves one run of text) or the grid is larger than ``MAX_PLACES``.
+    strips special tokens takes plain ``<tr>`` and ``<td>`` away: the cells left then hold what is not theirs), or the
+    grid is larger than ``MAX_PLACES``.
     """
     opening = _TABLE.search(html)
+    if not _GRID.search(html):
+        return None
     draft = _Draft()
     draft.read(take_caption(html[opening.start() :] if opening else html)[1])
-    return _place(draft.rows) if any(cell.is_tagged for row in draft.rows for cell in row) else None
+    has_cells = any(cell.is_tagged for row in draft.rows for cell in row)
+    return _place(draft.rows) if has_cells and draft.count <= MAX_PLACES else None
 
 
 def parse_pipe_table(text: str) -> Table | None:
@@ -78,7 +71,7 @@ def parse_pipe_table(text: str) -> Table | None:
     row of empty cells is markdown's way to have none. ``\|`` is a pipe and ``<br>`` a newline within a cell.
     """
     lines = [line.strip() for line in text.strip().split("\n")]
-    if not all("|" in line for line in lines):
+    if len(lines) > MAX_PLACES or not all("|" in line for line in lines):
         return None
     ruled = next((at for at in (1, 0) if at < len(lines) and is_rule_line(lines[at])), None)
     if ruled is None and (len(lines) < 2 or not all(_FRAMED.fullmatch(line) for line in lines)):
@@ -190,41 +183,7 @@ def _pipe_cells(line: str) -> list[str]:
     inner = line.removeprefix("|")
     if inner.endswith("|") and not inner.endswith("\\|"):
         inner = inner[:-1]
-    return [_clean(_BREAK.sub("\n", part.replace("\\|", "|"))) for part in _PIPE.split(inner)]
-
-
-def _clean(text: str) -> str:
-    """Resolve entities, then squeeze blanks within lines and drop empty lines."""
-    lines = (" ".join(line.split()) for line in unescape(text).split("\n"))
-    return "\n".join(line for line in lines if line)
-
-
-def _separator(name: str) -> str:
-    """What stands for a tag in plain text."""
-    space = " " if name in ("td", "th") else ""
-    return "\n" if _BREAKING.fullmatch(name) else space
-
-
-def _tokens(html: str) -> Iterator[tuple[str, str, bool, str]]:
-    """Cut HTML into ``(text, "", False, "")`` and ``("", tag, closes, attributes)``; unknown tags are text."""
-    at = 0
-    for match in _TAG.finditer(html):
-        name, attributes = match[2].lower(), match[3] or ""
-        if not attributes.strip() or "=" in attributes:  # "a <b and c> d" is text
-            yield html[at : match.start()], "", False, ""
-            yield "", name, match[1] == "/", attributes
-            at = match.end()
-    yield _without_cut_tag(html[at:]), "", False, ""
-
-
-def _without_cut_tag(text: str) -> str:
-    """Drop a table's tag that the end of the answer cuts in two, such as ``</t`` or ``<td rowsp``."""
-    start = text.rfind("<")
-    match = _CUT_TAG.fullmatch(text, start) if start >= 0 else None
-    if match is None or match.group() == "<":
-        return text
-    is_cut = any(tag == match[2] if match[3] else tag.startswith(match[2]) for tag in _GRID_TAGS)
-    return text[:start] if is_cut else text
+    return [clean(_BREAK.sub("\n", part.replace("\\|", "|"))) for part in _PIPE.split(inner)]
 
 
 @dataclass(slots=True)
@@ -246,9 +205,12 @@ class _Draft:
     in_row: bool = False
     in_head: bool = False
     nesting: int = 0
+    count: int = 0
 
     def read(self, html: str) -> None:
-        for text, name, closes, attributes in _tokens(html):
+        for text, name, closes, attributes in tokens(html):
+            if self.count > MAX_PLACES:
+                break
             if name:
                 self.add_tag(name, closes=closes, attributes=attributes)
             else:
@@ -267,9 +229,9 @@ class _Draft:
     def add_tag(self, name: str, *, closes: bool, attributes: str) -> None:
         if name == "table":
             self.add_table(closes=closes)
-        elif name not in _GRID_TAGS or name == "br" or self.nesting:
+        elif name not in GRID_TAGS or name == "br" or self.nesting:
             if self.in_cell:
-                self.rows[-1][-1].parts.append(_separator(name))
+                self.rows[-1][-1].parts.append(separator(name))
         elif name in ("td", "th"):
             self.in_cell = False
             if not closes:
@@ -297,6 +259,7 @@ class _Draft:
         spans = {axis.lower(): min(MAX_SPAN, max(1, int(count))) for axis, count in _SPAN.findall(attributes)}
         if not self.rows or (not self.in_row and self.rows[-1]):
             self.rows.append([])
+        self.count += 1
         is_header = name == "th" or (self.in_head and bool(name))
         self.rows[-1].append(_DraftCell(bool(name), is_header, spans.get("row", 1), spans.get("col", 1)))
         self.in_cell = self.in_row = True
@@ -337,7 +300,7 @@ def _closed_up(rows: list[list[_DraftCell]]) -> Table | None:
     for at, draft in ((row, draft) for row in row_starts for draft in rows[row]):
         row, down = _shrink(row_starts, at, draft.row_span)
         column, across = _shrink(column_starts, draft.column, draft.column_span)
-        text, header = _clean("".join(draft.parts)), draft.is_header
+        text, header = clean("".join(draft.parts)), draft.is_header
         cells.append(Cell(row=row, column=column, text=text, row_span=down, column_span=across, is_header=header))
     body = min((cell.row for cell in cells if not cell.is_header), default=1)  # nothing but headers: the first row is
     return Table(rows=len(row_starts), columns=len(column_starts), cells=tuple(cells), header_rows=body)
