@@ -9,20 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.document import Cell, Line, Table, Usage, from_dict, to_dict
+from deepseek_ocr_rag.document import Cell, Line, Table, from_dict, to_dict
 from deepseek_ocr_rag.engines import Engine
 from deepseek_ocr_rag.engines.replay import RecordingEngine, ReplayEngine
 from deepseek_ocr_rag.errors import EngineRejected, EngineUnavailable
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.geometry import Box, Frame
 from deepseek_ocr_rag.prompts import PROMPTS
 from deepseek_ocr_rag.recognition import (
     ImageRequest,
     LocalRequest,
     PageImage,
     PageRequest,
+    Piece,
     Recognition,
     Region,
 )
+from deepseek_ocr_rag.usage import Usage
 
 from ..fakes import CrashingEngine, FakeEngine, GarbageEngine, TruncatingEngine
 
@@ -49,6 +51,11 @@ FULL = Recognition(
     usage=Usage(input_tokens=1, output_tokens=2, requests=3),
     attempts=2,
     warnings=("one", "two"),
+    frame=Frame(left=-0.1, right=1.1),
+    pieces=(Piece(text="half", frame=Frame(bottom=0.5), task="free_ocr", repeats_from=2),),
+    repeats_from=3,
+    task="free_ocr",
+    history=("tried",),
 )
 
 

@@ -39,7 +39,9 @@ class Reply:
         if "html" in self.content_type or start.startswith(("<!doctype html", "<html")):
             title = _between(text, "<title>", "</title>")
             return f"an HTML page titled {_short(title)!r}" if title else "an HTML page"
-        return repr(_short(_error_message(text) or text)) if text.strip() else "an empty body"
+        message = _error_message(text)
+        said = message.replace(secret, "***") if secret else message  # JSON may have hidden it behind escapes
+        return repr(_short(said or text)) if text.strip() else "an empty body"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +56,21 @@ class Answer:
 
     @classmethod
     def parse(cls, body: bytes) -> Answer:
-        """Read a chat completion.
+        """Read a chat completion, or an answer of Ollama's own route.
 
         Raises:
             ValueError: If it is none.
             RecursionError: If it is nested absurdly deep.
         """
         data = json.loads(body)
+        if _member(data, "choices") is None and isinstance(_member(data, "message"), dict):
+            return cls(
+                text=_content(_member(data, "message")),
+                finish_reason=_text(_member(data, "done_reason")),
+                model=_text(_member(data, "model")),
+                input_tokens=_count(_member(data, "prompt_eval_count")),
+                output_tokens=_count(_member(data, "eval_count")),
+            )
         choice = _first(_member(data, "choices"))
         message = _member(choice, "message")
         usage = _member(data, "usage")

@@ -1,11 +1,10 @@
-"""How the chat engine gets to its server: the address, the login, a few connections, and when to knock again."""
+"""How an engine gets to its server: the address, the login, a few connections, and what the server refused so far."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -17,18 +16,27 @@ CONNECTIONS_PER_CLIENT = 8
 
 CONNECT_SECONDS = 15.0
 
-LONGEST_WAIT = 60.0
-"""Seconds between two attempts, whatever the server's Retry-After says."""
+
+@dataclass(slots=True, kw_only=True)
+class Learned:
+    """What a server turned out to refuse, for the rest of the run."""
+
+    refused: set[str] = field(default_factory=set)
+    """Extra fields of the request, by their dotted names."""
+    ends_marked: bool = False
+    """Whether it was seen to mark the end of whole answers: one without the mark is cut off."""
+    largest: int = 0
+    """Pixels of the longer side of the largest picture that it took after it had found one too large; 0 is none."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Pool:
-    """The connections of one event loop, and what the server turned out to take."""
+    """The connections of one event loop, and what was learned over them."""
 
     clients: list[httpx.AsyncClient]
     idle: asyncio.LifoQueue[httpx.AsyncClient]
     """One entry per page that may be in flight; the last one used comes first, for its connection is still warm."""
-    takes_extras: bool = True
+    learned: Learned = field(default_factory=Learned)
 
     @classmethod
     def open(cls, *, slots: int, timeout: float) -> Pool:
@@ -66,17 +74,25 @@ class Secret:
         return self._value
 
 
-def endpoint(base_url: str) -> tuple[str, Secret]:
-    """The address to post to, and the login that was written into it: the HTTP library would log it with the URL."""
+def endpoint(base_url: str, *, path: str = "/chat/completions") -> tuple[str, Secret]:
+    """The address to post to, and the login that was written into it: the HTTP library would log it with the URL.
+
+    Args:
+        base_url: The server's address, up to or with ``path``.
+        path: The route on it.
+
+    Raises:
+        ValueError: If it is no http(s) address.
+    """
     parts = urlsplit(base_url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("base_url must be an address such as http://localhost:8000/v1")
-    path = parts.path.rstrip("/")
-    if not path.endswith("/chat/completions"):
-        path += "/chat/completions"
+    route = parts.path.rstrip("/")
+    if not route.endswith(path):
+        route += path
     login, _, host = parts.netloc.rpartition("@")
     encoded = base64.b64encode(unquote(login).encode()).decode("ascii")
-    return urlunsplit((parts.scheme, host, path, parts.query, "")), Secret(f"Basic {encoded}" if login else None)
+    return urlunsplit((parts.scheme, host, route, parts.query, "")), Secret(f"Basic {encoded}" if login else None)
 
 
 def shown(url: str) -> str:
@@ -93,9 +109,3 @@ def transport_problem(error: Exception, timeout: float) -> str:
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return f"the server did not answer within {timeout:g} s"
     return f"the connection broke: {error or type(error).__name__}"
-
-
-def delay(tries: int, backoff: float, wait: float) -> float:
-    """Seconds until the next attempt: what the server asks for, and a jittered share of the doubled back-off on top."""
-    own = backoff * 2.0 ** min(tries - 1, 16) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-    return min(LONGEST_WAIT, wait + own)
