@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from deepseek_ocr_rag.errors import EngineRejected, EngineUnavailable
+from deepseek_ocr_rag.errors import EngineMisconfigured, EngineRejected, EngineUnavailable
 from deepseek_ocr_rag.prompts import Task
 from deepseek_ocr_rag.recognition import ImageRequest, PageImage, PageRequest, Recognition
 
@@ -90,6 +90,13 @@ class RejectingEngine(FaultyEngine):
         raise EngineRejected("the key is wrong.", source=page.source, page_number=page.page_number, hint="Set it.")
 
 
+class MisconfiguredEngine(FaultyEngine):
+    """Its key is wrong for every page."""
+
+    async def misbehave(self, page: PageImage) -> Recognition:
+        raise EngineMisconfigured("the key is wrong.", source=page.source, page_number=page.page_number, hint="Set it.")
+
+
 class StallingEngine(FaultyEngine):
     """Never answers."""
 
@@ -141,7 +148,7 @@ class EmptyEngine(FaultyEngine):
     """Answers with nothing."""
 
     async def misbehave(self, page: PageImage) -> Recognition:
-        return recognition(page, "")
+        return Recognition(page_number=page.page_number, engine="fake", finish_reason="stop", status="suspect")
 
 
 class LyingEngine(FaultyEngine):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from deepseek_ocr_rag import Block, BlockKind, Box, Cell, Document, Heading, Page, Table
 from deepseek_ocr_rag.export import OutputFolder, document_html, exported
+from deepseek_ocr_rag.tables import table_markdown
 
 BOX = Box(left=0.1, top=0.2, right=0.30004, bottom=0.4)
 HOSTILE = (
@@ -29,14 +30,15 @@ HOSTILE = (
     "&lt;script&gt; &amp;#60;",
     "' onmouseover='alert(1)",
 )
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "img"}
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "main", "header", "nav", "details", "summary", "section"),
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "ul", "ol", "li", "table", "thead", "tbody", "tr", "td", "th"),
-    *("figure", "pre", "div", "a"),
+    *("figure", "img", "pre", "div", "a"),
 }
 ATTRIBUTES = {
     *("charset", "http-equiv", "content", "name", "id", "class", "value", "rowspan", "colspan", "scope", "href"),
+    *("src", "alt", "loading"),
     *("data-page", "data-box", "data-block", "data-label", "data-status"),
 }
 
@@ -193,12 +195,52 @@ def test_the_policy_allows_the_style_sheet_and_nothing_else() -> None:
     assert "prefers-color-scheme: dark" in style
 
 
+@pytest.mark.parametrize(
+    ("image", "source"),
+    [
+        ("figs/a b.jpg", "figs/a%20b.jpg"),
+        ("/home/me/1.jpg", "/home/me/1.jpg"),
+        ("//evil.example/1.jpg", "/evil.example/1.jpg"),
+        ("\\\\evil.example\\1.jpg", "%5C%5Cevil.example%5C1.jpg"),
+        ("javascript:alert(1)", "javascript%3Aalert%281%29"),
+        ("data:text/html,x", "data%3Atext/html%2Cx"),
+        ("\ud800\0.jpg", "%3F%00.jpg"),
+    ],
+)
+def test_a_picture_can_be_nothing_but_a_path(image: str, source: str) -> None:
+    page = read(replace(block(1, BlockKind.FIGURE, "A mill."), image=image))
+    [shown] = [attrs for tag, attrs, _, _ in page.elements if tag == "img"]
+    assert (shown["src"], shown["alt"]) == (source, "Figure")
+    assert page.with_block("p1-b1")[2] == "A mill."
+    [policy] = [attrs["content"] or "" for _, attrs, _, _ in page.elements if attrs.get("http-equiv")]
+    assert policy.startswith("default-src 'none'; img-src 'self' file:; style-src 'sha256-")
+
+
+@pytest.mark.parametrize("image", ["s3://bucket/1.jpg", "https://evil.example/<1>.jpg", "file://evil/1.jpg"])
+def test_an_address_of_a_picture_is_told_and_not_fetched(image: str) -> None:
+    page = read(replace(block(1, BlockKind.FIGURE, "A mill."), image=image))
+    assert page.with_block("p1-b1")[2] == f"{image}\nA mill."
+    assert not any(tag == "img" for tag, *_ in page.elements)
+    [policy] = [attrs["content"] or "" for _, attrs, _, _ in page.elements if attrs.get("http-equiv")]
+    assert "img-src" not in policy
+
+
+def test_a_chart_shows_its_table_and_what_else_is_said_of_it() -> None:
+    table = Table(rows=1, columns=1, cells=(Cell(row=0, column=0, text="12"),))
+    text = f"Fish\n\n{table_markdown(table)}"
+    page = read(block(1, BlockKind.FIGURE, text, table=table))
+    assert page.with_block("p1-b1")[2] == "Fish"
+    assert [(text, path[-4:]) for tag, _, text, path in page.elements if tag == "td"] == [
+        ("12", ("div", "table", "tbody", "tr"))
+    ]
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("kind", BlockKind)
 def test_hostile_text_is_shown_and_does_nothing(kind: BlockKind, text: str) -> None:
     cells = (Cell(row=0, column=0, text=text),)
     table = Table(rows=1, columns=1, cells=cells, header_rows=1) if kind is BlockKind.TABLE else None
-    hostile = replace(block(1, kind, text, table=table), id=text)
+    hostile = replace(block(1, kind, text, table=table), id=text, image=text)
     made = document([hostile, hostile, hostile], file_name=text, title=text)
     page = check(document_html(replace(made, pages=(replace(made.pages[0], label=text, warnings=(text,)),))))
     assert text.strip() in {said.strip() for _, _, said, _ in page.elements}
@@ -265,6 +307,17 @@ def test_names_are_not_used_twice_in_one_run_whatever_their_case(tmp_path: Path)
     paths = [folder.write(document([], file_name=name), "md") for name in names]
     assert [path.name for path in paths] == ["report.md", "REPORT-2.md", "report-2-2.md", "report-3.md"]
     assert OutputFolder(tmp_path).write(document([], file_name="report.pdf"), "md") == paths[0]
+
+
+def test_pictures_are_found_from_where_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    images = ("figs/1.jpg", "out/figs/2.jpg", str(tmp_path / "3.jpg"), "s3://bucket/4.jpg", "a\0b")
+    made = document([replace(block(at, BlockKind.FIGURE, ""), image=image) for at, image in enumerate(images)])
+    folder = OutputFolder(Path("out"))
+    links = re.findall(r"\((.*?)\)", folder.write(made, "md").read_text())
+    assert links == ["../figs/1.jpg", "figs/2.jpg", str(tmp_path / "3.jpg"), "s3://bucket/4.jpg", "a%00b"]
+    assert 'src="../figs/1.jpg"' in folder.write(made, "html").read_text()
+    assert Document.from_dict(json.loads(folder.write(made, "json").read_text())) == made
 
 
 def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path) -> None:

@@ -73,6 +73,21 @@ REPORT = document(
 )
 
 
+PICTURED = document(
+    (
+        "1",
+        (
+            block("a", "paragraph", "Before it."),
+            block("f", "figure", "", image="figs/1.jpg"),
+            block("g", "figure", "A mill.", image="s3://b/2 (x).jpg", lined=True),
+            block("c", "caption", "Figure 1"),
+        ),
+        {},
+    ),
+    ("2", (block("h", "figure", "", page=2, image="figs/3.jpg"),), {}),
+)
+
+
 def only_chunk(made=REPORT):
     (chunk,) = chunk_document(made, OPTIONS)
     return chunk
@@ -104,6 +119,7 @@ def test_a_chunk_has_every_key_in_order_with_its_type():
         "y0": 1000,
         "x1": 9000,
         "y1": 3030,
+        "images": "[]",
     }
     assert regions[0] == [1, 1000, 1000, 9000, 3000, 2, 9]
     assert regions[1] == [1, 1000, 3000, 5000, 3010, 11, 21]
@@ -118,6 +134,7 @@ def test_a_chunk_has_every_key_in_order_with_its_type():
         lambda: page_metadata(REPORT, REPORT.pages[1]),
         lambda: document_metadata(REPORT),
         lambda: document_metadata(document()),
+        lambda: page_metadata(PICTURED, PICTURED.pages[0]),
         lambda: page_metadata(document(), Page(number=3, label="", width=1, height=1)),
     ],
 )
@@ -159,6 +176,29 @@ def test_the_page_of_a_chunk_is_that_of_its_rows_not_of_its_repeated_header():
     assert (made["page_number"], made["page_label"], made["engine"]) == (2, "2", "local/rapidocr")
     assert (made["y0"], made["y1"]) == (2000, 4000)
     assert [row[0] for row in json.loads(made["regions"])] == [1, 2]
+
+
+def test_pictures_are_paths_of_what_the_text_shows():
+    first, second = PICTURED.pages
+    both = ["figs/1.jpg", "s3://b/2 (x).jpg"]
+    assert json.loads(page_metadata(PICTURED, first)["images"]) == both
+    assert json.loads(page_metadata(PICTURED, second)["images"]) == ["figs/3.jpg"]
+    assert json.loads(document_metadata(PICTURED)["images"]) == [*both, "figs/3.jpg"]
+    assert json.loads(chunk_metadata(PICTURED, only_chunk(PICTURED))["images"]) == both
+    assert second.markdown == "![Figure](figs/3.jpg)"
+    text, regions = page_text(first)
+    assert text == "Before it.\n\n![Figure](figs/1.jpg)\n\n![Figure](s3://b/2%20%28x%29.jpg)\n\nA mill.\n\nFigure 1"
+    assert [text[region.start : region.end] for region in regions] == ["Before it.", "A mill.", "Figure 1"]
+
+
+@pytest.mark.parametrize(("limit", "count"), [(10**4, 100), (1000, 52), (20, 1), (19, 0), (2, 0)])
+def test_pictures_take_no_more_room_than_there_is(limit, count):
+    blocks = tuple(block(f"f{at}", "figure", "", image=f"figs/é{at % 10}.jpg") for at in range(100))
+    made = document(("1", blocks, {}))
+    written = page_metadata(made, made.pages[0], max_region_bytes=limit)["images"]
+    assert len(json.loads(written)) == count
+    assert len(written) <= limit
+    assert written.isascii()
 
 
 def test_text_and_regions_of_pages_and_documents_agree():
@@ -263,11 +303,12 @@ def test_regions_survive_the_way_through_metadata(rows):
 
 
 BLOCKS = st.builds(
-    lambda kind, text, lined, boxed: block(f"{kind}{text}", kind, text, lined=lined, boxed=boxed),
+    lambda kind, text, lined, boxed, image: block(f"{kind}{text}", kind, text, lined=lined, boxed=boxed, image=image),
     st.sampled_from(list(BlockKind)),
     st.text("ab •-1.\n", max_size=30),
     st.booleans(),
     st.booleans(),
+    st.sampled_from(["", "figs/a b.jpg"]),
 )
 
 

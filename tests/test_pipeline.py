@@ -23,6 +23,7 @@ from deepseek_ocr_rag import (
     CorruptSource,
     Document,
     EncryptedSource,
+    EngineMisconfigured,
     Failure,
     LocalEngine,
     PageOutOfRange,
@@ -35,13 +36,13 @@ from deepseek_ocr_rag import (
 )
 from deepseek_ocr_rag.options import make_engine
 
-from .fakes import EmptyEngine, FakeEngine, RejectingEngine
+from .fakes import EmptyEngine, FakeEngine, FaultyEngine, MisconfiguredEngine, RejectingEngine, TruncatingEngine
 from .test_render import children
 
 
 def one_worker(**options: Any) -> ReadOptions:
-    """Options for short files: a second worker costs more time to start than it saves."""
-    return ReadOptions(workers=1, **options)
+    """Options for short files: a second worker costs more time to start than it saves, and nobody else reads a page."""
+    return ReadOptions(**({"workers": 1, "fallback": "none"} | options))
 
 
 def make_pdf(path: Path, pages: int = 3, **options: Any) -> Path:
@@ -187,6 +188,37 @@ def test_an_encrypted_file_opens_with_its_password(tmp_path: Path) -> None:
 def test_urls_are_not_fetched_unless_allowed() -> None:
     with pytest.raises(UnsupportedSource, match="allow_urls"):
         list(read("https://example.invalid/x.pdf"))
+
+
+def test_a_key_that_is_wrong_from_the_start_ends_the_run(pdf: Path) -> None:
+    engine = MisconfiguredEngine()
+    with pytest.raises(EngineMisconfigured, match=r"the key is wrong\. Set it"):
+        list(read(pdf, one_worker(engine=engine, fallback="local")))
+    assert len(engine.pages) <= 3
+
+
+def test_a_key_that_expires_on_the_way_costs_the_pages_after_it(pdf: Path) -> None:
+    engine = MisconfiguredEngine(is_bad=lambda number: number > 1)
+    (document,) = read(pdf, one_worker(engine=engine))
+    assert [page.status for page in document.pages] == ["ok", "failed", "failed"]
+
+
+@pytest.mark.parametrize("kind", [RejectingEngine, TruncatingEngine, EmptyEngine])
+def test_what_a_server_cannot_read_another_engine_reads(pdf: Path, kind: type[FaultyEngine]) -> None:
+    engine = kind(is_bad=lambda number: number == 2)
+    (document,) = read(
+        pdf, one_worker(engine=engine, fallback=FakeEngine("text[[1, 1, 900, 900]]\n" + "much more " * 20))
+    )
+    assert [page.status for page in document.pages] == ["ok", "fallback", "ok"]
+    assert "much more much more" in document.pages[1].markdown
+    assert document.pages[1].history
+
+
+def test_the_embedded_engine_is_the_usual_way_out(pdf: Path) -> None:
+    (document,) = read(pdf, one_worker(engine=RejectingEngine(is_bad=lambda number: number == 2), fallback="local"))
+    page = document.pages[1]
+    assert (page.status, page.engine, page.markdown) == ("fallback", "local/text-layer", "This is page 2.")
+    assert "the key is wrong" in page.warnings[0]
 
 
 def test_a_page_that_fails_is_a_page_with_a_status(pdf: Path, caplog: pytest.LogCaptureFixture) -> None:

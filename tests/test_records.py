@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from deepseek_ocr_rag import (
     Block,
     BlockKind,
     Document,
+    EmptyOutput,
+    OutputError,
     Page,
     PageFailed,
+    RepeatedOutput,
+    TruncatedOutput,
     check_pages,
     chunk_document,
     records,
 )
+from deepseek_ocr_rag.document import PageStatus
 
 TEXT = Block(id="p1-b1", kind=BlockKind.PARAGRAPH, text="Water from the moor.", page_number=1)
 FAILED = Page(number=3, label="3", width=1, height=1, status="failed", warnings=("a.pdf, page 3: refused.",))
@@ -58,4 +65,28 @@ def test_an_unknown_mode_is_refused() -> None:
 def test_a_failed_page_can_be_refused() -> None:
     with pytest.raises(PageFailed, match=r"a\.pdf, page 3: .*refused.*failed_pages"):
         check_pages(DOCUMENT)
-    check_pages(Document.from_dict(DOCUMENT.to_dict() | {"pages": []}))
+    check_pages(replace(DOCUMENT, pages=()))
+
+
+@pytest.mark.parametrize(
+    ("status", "blocks", "error", "said"),
+    [
+        ("truncated", (TEXT,), TruncatedOutput, "stops before the page does. It was cut"),
+        ("looped", (TEXT,), RepeatedOutput, "repeats itself"),
+        ("suspect", (), EmptyOutput, "is empty, but the page is not"),
+        ("suspect", (replace(TEXT, kind=BlockKind.FIGURE, text="", image="a.png"),), EmptyOutput, "is empty"),
+    ],
+)
+def test_a_page_that_was_not_read_to_its_end_can_be_refused(
+    status: PageStatus, blocks: tuple[Block, ...], error: type[OutputError], said: str
+) -> None:
+    page = replace(FAILED, status=status, blocks=blocks, warnings=("It was cut.",))
+    with pytest.raises(error, match=rf"a\.pdf, page 3: .*{said}.*pages=.*failed_pages") as caught:
+        check_pages(replace(DOCUMENT, pages=(*DOCUMENT.pages[:2], page)))
+    assert (caught.value.source, caught.value.page_number) == ("a.pdf", 3)
+
+
+def test_whole_pages_are_not_refused() -> None:
+    statuses: tuple[PageStatus, ...] = ("ok", "retried", "fallback", "suspect")
+    check_pages(replace(DOCUMENT, pages=tuple(replace(FAILED, status=status, blocks=(TEXT,)) for status in statuses)))
+    check_pages(replace(DOCUMENT, pages=(replace(FAILED, status="empty"),)))

@@ -2,7 +2,8 @@
 
 The page has an element of its kind for every block. What a document says is hostile here: every character of it goes
 through :func:`_escaped`, no attribute that a browser acts on is made of it, and the page's own policy (CSP) forbids
-scripts, pictures, frames, forms and any style but the one sheet that is written below.
+scripts, frames, forms and any style but the one sheet that is written below. Pictures it allows only where figures were
+saved as files, and only those that lie beside the page: what a document gives as their path can be nothing but a path.
 
 Each element carries ``data-block`` (the block's id), ``data-page`` (from 1) and ``data-box``: left, top, right, bottom
 in 1/10000 of the page as displayed, several boxes separated by commas.
@@ -14,16 +15,20 @@ import base64
 import hashlib
 import html
 import json
+import os
 import re
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path, PurePath
 from typing import Literal
+from urllib.parse import quote
 
 from .document import BULLETS, Block, BlockKind, Cell, Document, Page, Table
 from .geometry import Box
+from .tables import table_markdown
 
 Format = Literal["md", "json", "html"]
 
@@ -54,6 +59,7 @@ td, th { border: 1px solid var(--line); padding: .3em .6em; vertical-align: top;
 th { background: var(--tint); }
 pre, figure { margin: 1em 0; padding: .75rem; background: var(--tint); border-radius: .25rem; overflow-x: auto; }
 figure { color: var(--soft); font-size: .875rem; }
+img { display: block; max-width: 100%; height: auto; margin-bottom: .5rem; }
 """
 
 _CONTENTS_FROM = 3
@@ -80,7 +86,8 @@ _PARAGRAPHS = {
 def document_html(document: Document) -> str:
     """The document as a whole HTML page, running heads and feet included."""
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    pictures = " img-src 'self' file:;" if any(_picture(block) for block in document.blocks()) else ""
+    policy = f"default-src 'none';{pictures} style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     title = _escaped(document.metadata.get("title") or document.file_name)
     count = f"{len(document.pages)} of {document.total_pages} pages"
     return "\n".join(
@@ -144,11 +151,32 @@ def _block(block: Block) -> str:
     if block.kind is BlockKind.TABLE and block.table is not None:
         return f'<div class="scroll">{_table(block.table, place, block.page_number)}</div>'
     if block.kind is BlockKind.FIGURE:
-        return f"<figure {place}>{text or 'Figure'}</figure>"
+        return _figure(block, place)
     if block.kind in (BlockKind.CODE, BlockKind.TABLE):
         return f"<pre {place}>{text}</pre>"
     name = _PARAGRAPHS.get(block.kind, "")
     return f'<p class="{name}" {place}>{text}</p>' if name else f"<p {place}>{text}</p>"
+
+
+def _figure(block: Block, place: str) -> str:
+    """A figure: its picture, or where that lies if no page may show it; its table; and what else is said of it."""
+    picture, text, table = _picture(block), block.text, ""
+    if block.table is not None:
+        table = f'<div class="scroll">{_table(block.table, "", block.page_number)}</div>'
+        text = text.replace(table_markdown(block.table), "").strip("\n")
+    if block.image and not picture:
+        text = f"{block.image}\n{text}".strip()
+    empty = "" if picture or table else "Figure"
+    return f"<figure {place}>{picture}{table}{_escaped(text) or empty}</figure>"
+
+
+def _picture(block: Block) -> str:
+    """The figure's picture, if it is a file: addresses may be anybody's, and would be told who reads the page."""
+    if not block.image or "://" in block.image:
+        return ""
+    # One slash at most begins it, for two are another host, and a colon is written out, for it ends a scheme.
+    path = re.sub(r"\A/+", "/", quote(block.image, errors="replace"))
+    return f'<img src="{path}" alt="Figure" loading="lazy">'
 
 
 def _place(block: Block) -> str:
@@ -198,7 +226,7 @@ def _table(table: Table, place: str, page_number: int) -> str:
     rows: dict[int, list[Cell]] = defaultdict(list)
     for cell in table.cells:
         rows[cell.row].append(cell)
-    written = [f"<table {place}>"]
+    written = [f"<table {place}>" if place else "<table>"]
     parts = (("thead", range(table.header_rows)), ("tbody", range(table.header_rows, table.rows)))
     for name, numbers in parts:
         if numbers:
@@ -241,7 +269,7 @@ class OutputFolder:
         self._numbers: Counter[str] = Counter()
 
     def write(self, document: Document, form: Format) -> Path:
-        """Write a document and return the path.
+        """Write a document and return the path. Links to pictures of figures lead from the folder to them.
 
         Raises:
             OSError: If it cannot be written.
@@ -250,11 +278,23 @@ class OutputFolder:
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
-            temporary.write_bytes(exported(document, form).encode("utf-8", "replace"))
+            shown = document if form == "json" else self._beside(document)
+            temporary.write_bytes(exported(shown, form).encode("utf-8", "replace"))
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
         return path
+
+    def _beside(self, document: Document) -> Document:
+        """The document with the paths of its pictures as seen from the folder; absolute ones stay."""
+
+        def moved(block: Block) -> Block:
+            if not block.image or "://" in block.image or "\0" in block.image or PurePath(block.image).is_absolute():
+                return block
+            return replace(block, image=Path(os.path.relpath(block.image, self.folder)).as_posix())
+
+        pages = (replace(page, blocks=tuple(moved(block) for block in page.blocks)) for page in document.pages)
+        return replace(document, pages=tuple(pages))
 
     def _name(self, file_name: str, suffix: str) -> str:
         stem = _UNSAFE.sub("_", PurePath(file_name).stem).strip(". ")

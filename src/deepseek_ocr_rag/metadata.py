@@ -4,6 +4,7 @@ Stores differ in what they refuse, lose or freeze: None, lists, nested values, a
 changes. So the keys, their order and their types are always the same; what does not apply is "" or -1. The boxes
 travel as one JSON string, ``[[page_number, x0, y0, x1, y1, start, end], ...]``, in 1/10000 of the page as displayed,
 with the characters of the text that goes along; it is kept short, because some frameworks store it four times over.
+``images`` is a JSON string, too: the paths or addresses of the pictures of the figures that the text shows.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .captions import images_shown
 from .chunk import Chunk, ChunkRegion, content_id, locate
-from .document import Block, Document, Page, PageStatus, markdown_parts
+from .document import Block, Document, Page, PageStatus, markdown_parts, picture_markdown
 from .errors import UnknownChunk
 from .geometry import METADATA_GRID, Box, bounding_box
 
@@ -47,6 +49,7 @@ KEYS = (
     "y0",
     "x1",
     "y1",
+    "images",
 )
 """Every key, in its order; LlamaIndex's hashes depend on the order. ``page`` counts from 0, as LangChain has it."""
 
@@ -89,6 +92,7 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
         document: The document that the chunk was cut from.
         chunk: The chunk.
         max_region_bytes: Longest ``regions`` string; longer ones are joined to blocks, then pages, then left out.
+            Also the longest ``images`` string; of more, it has the first.
 
     Raises:
         UnknownChunk: If the chunk is not of this document.
@@ -107,6 +111,7 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
         "chunk_index": chunk.index,
         "chunk_id": chunk.id,
         "token_count": chunk.token_count,
+        "images": _written_images(_images_beside(pages, chunk), max_region_bytes),
     }
 
 
@@ -205,6 +210,9 @@ def _metadata(
         "y0": y0,
         "x1": x1,
         "y1": y1,
+        "images": _written_images(
+            (block.image for page in pages for block in page.blocks if block.image), max_region_bytes
+        ),
     }
 
 
@@ -246,10 +254,11 @@ def _page_text(page: Page, *, at: int = 0) -> tuple[str, list[_Located]]:
     pieces: list[str] = []
     located: list[_Located] = []
     for block in page.blocks:
-        if block.kind.is_furniture or not block.text:
+        picture = picture_markdown(block)
+        if block.kind.is_furniture or not (block.text or picture):
             continue
-        before, start, after = markdown_parts(block)
-        before = ("\n\n" if pieces else "") + before
+        before, start, after = markdown_parts(block) if block.text else ("", 0, "")
+        before = ("\n\n" if pieces else "") + picture + ("\n\n" if picture and block.text else "") + before
         if start < len(block.text):
             located += _locate(block, start, len(block.text), at=at + len(before))
         pieces.append(before + block.text[start:] + after)
@@ -269,6 +278,29 @@ def _document_text(document: Document) -> tuple[str, list[_Located]]:
             located += regions
             length += len(gap) + len(written)
     return "".join(text), located
+
+
+# Pictures of figures
+
+
+def _images_beside(pages: Iterable[Page], chunk: Chunk) -> list[str]:
+    spans: dict[str, tuple[int, int]] = {}
+    for anchor in chunk.anchors:
+        start, end = spans.get(anchor.block_id, (anchor.start, anchor.end))
+        spans[anchor.block_id] = min(start, anchor.start), max(end, anchor.end)
+    return [image for page in pages for image in images_shown(page.blocks, spans)]
+
+
+def _written_images(images: Iterable[str], max_bytes: int) -> str:
+    """As JSON; the first of them where all would be too long."""
+    written, length = [], len("[")
+    for image in images:
+        text = json.dumps(image)
+        length += len(text) + 1
+        if length > max_bytes:
+            break
+        written.append(text)
+    return f"[{','.join(written)}]"
 
 
 # Regions in as many bytes as there are

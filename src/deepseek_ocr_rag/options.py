@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 from .engines import Engine
 from .engines.local import LocalEngine
+from .engines.retry import RetryPolicy
 from .errors import DeepSeekOCRError
-from .prompts import Task
+from .modes import Resolution
+from .prompts import PAGE_TASKS, Task, prompt_for
+from .recognition import ImageRequest
+from .usage import Usage
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+    from .figures import FigureOptions
 
 OnError = Literal["raise", "skip"]
 
@@ -27,6 +33,9 @@ class Progress:
     total_pages: int
     """Pages of this file that are to be read."""
     status: str
+    usage: Usage = field(default_factory=Usage)
+    """What this page cost."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +51,23 @@ class ReadOptions:
     """How to read.
 
     Args:
-        engine: ``auto`` (a server if one is set, else ``local``), ``local``, or any object with the members of
-            :class:`deepseek_ocr_rag.engines.Engine`. Such an object may be shared by several calls; asynchronous
-            callers close it themselves.
-        base_url: An OpenAI-style server of DeepSeek-OCR; also from ``DEEPSEEK_OCR_BASE_URL``.
+        engine: ``auto`` (a server if a provider or address is set, else ``local``), ``local``, or any object with the
+            members of :class:`deepseek_ocr_rag.engines.Engine`. Such an object may be shared by several calls;
+            asynchronous callers close it themselves.
+        provider: Who serves the model, such as ``novita`` or ``vllm``; also from ``DEEPSEEK_OCR_PROVIDER``. Its row in
+            :mod:`deepseek_ocr_rag.engines.providers` knows the address, the model's name and what the server wants.
+        base_url: The server's address, where it is not the provider's usual one; also from ``DEEPSEEK_OCR_BASE_URL``.
+            Without a provider it is any OpenAI-style server of DeepSeek-OCR.
         model: The model's name there; also from ``DEEPSEEK_OCR_MODEL``.
-        api_key: Its key; also from ``DEEPSEEK_OCR_API_KEY``. Never shown.
+        api_key: Its key; also from the provider's own variable, or ``DEEPSEEK_OCR_API_KEY``. Never shown.
         task: Which of the model's prompts to use.
+        prompt: Sent instead of the task's own prompt; the answer is read as the task's.
+        reference: What the task ``locate`` looks for.
+        resolution: The model's mode; ``auto`` chooses by the page's smallest text.
+        retry: What a page may cost before its best answer so far is taken.
+        fallback: Who reads a page that the server could not read, or not to its end: ``local`` (the text layer, else
+            offline OCR), ``none``, or another engine. Such pages have the status ``fallback``.
+        figures: Where to save the pictures of figures, and whether to have them read; None leaves them in the page.
         pages: ``"1-3,7"``, a number or numbers, counted from 1; None is all.
         password: For encrypted PDFs. Never shown.
         allow_urls: Whether http and https inputs are fetched.
@@ -62,10 +81,17 @@ class ReadOptions:
     """
 
     engine: Engine | Literal["auto", "local"] = "auto"
+    provider: str = ""
     base_url: str = field(default="", repr=False)  # people write logins into addresses
     model: str = ""
     api_key: str = field(default="", repr=False)
     task: Task = "markdown"
+    prompt: str = ""
+    reference: str = ""
+    resolution: Resolution = "auto"
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    fallback: Engine | Literal["local", "none"] = "local"
+    figures: FigureOptions | None = None
     pages: str | int | tuple[int, ...] | None = None
     password: str = field(default="", repr=False)
     allow_urls: bool = False
@@ -80,20 +106,49 @@ class ReadOptions:
         """Refuse what would otherwise be noticed after pages have been paid for, or not at all."""
         if isinstance(self.engine, str) and self.engine not in ("auto", "local"):
             raise ValueError(f"engine={self.engine!r}: pass 'auto', 'local' or an engine object")
+        if isinstance(self.fallback, str) and self.fallback not in ("local", "none"):
+            raise ValueError(f"fallback={self.fallback!r}: pass 'local', 'none' or an engine object")
         if self.on_error not in (None, "raise", "skip"):
             raise ValueError(f"on_error={self.on_error!r}: pass 'raise', 'skip' or None")
         if self.workers < 0 or self.page_seconds <= 0:
             raise ValueError("workers must not be negative, and page_seconds must be positive")
+        prompt_for(self.task, reference=self.reference)
 
 
 def make_engine(options: ReadOptions) -> Engine:
-    """The engine that ``options`` name: an object as it is, a server where one is set, else the embedded one."""
+    """The engine that ``options`` name: an object as it is, a server where one is set, else the embedded one.
+
+    Raises:
+        ValueError: If there is no such provider, or the address is none.
+        EngineMisconfigured: If the provider needs a key or address that is not set.
+    """
     if not isinstance(options.engine, str):
         return options.engine
-    base_url = options.base_url or os.environ.get("DEEPSEEK_OCR_BASE_URL", "")
-    if options.engine == "auto" and base_url:
-        from .engines.chat import ChatEngine
+    provider = options.provider or os.environ.get("DEEPSEEK_OCR_PROVIDER", "")
+    # An address in the environment belongs to a provider of the environment, not to one that was asked for.
+    from_environment = "" if options.provider else os.environ.get("DEEPSEEK_OCR_BASE_URL", "")
+    base_url = options.base_url or from_environment
+    if options.engine == "local" or not (provider or base_url):
+        if options.task not in PAGE_TASKS:
+            raise ValueError(f"task={options.task!r} needs a model: name its provider or base_url")
+        return LocalEngine()
+    from .engines.remote import ChatOptions, remote_engine
 
-        model = options.model or os.environ.get("DEEPSEEK_OCR_MODEL", "") or "deepseek-ocr"
-        return ChatEngine(base_url, model=model, api_key=options.api_key or None)
-    return LocalEngine()
+    return remote_engine(
+        provider or "custom",
+        base_url=base_url,
+        model=options.model or ("" if options.provider else os.environ.get("DEEPSEEK_OCR_MODEL", "")),
+        api_key=options.api_key or None,
+        options=ChatOptions(
+            prompt=options.prompt or None, image=ImageRequest(resolution=options.resolution), retry=options.retry
+        ),
+    )
+
+
+def make_fallback(options: ReadOptions, engine: Engine) -> Engine | None:
+    """Who reads what ``engine`` cannot; nobody for the embedded engine, and where the task is not to read a page."""
+    if isinstance(engine, LocalEngine) or options.task not in PAGE_TASKS:
+        return None
+    if isinstance(options.fallback, str):
+        return LocalEngine() if options.fallback == "local" else None
+    return options.fallback

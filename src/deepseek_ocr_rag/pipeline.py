@@ -18,17 +18,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from .align import align_blocks, page_trust
 from .assemble import DocumentInfo, assemble
-from .blocks import build_blocks
 from .document import Document, Page
 from .engines import Engine
-from .errors import DeepSeekOCRError, EngineUnavailable
+from .errors import DeepSeekOCRError, EngineMisconfigured, EngineUnavailable
 from .flow import in_order, iterate
 from .listing import expand, is_collection, is_single
-from .options import Failure, Progress, ReadOptions, make_engine
-from .prompts import Task
-from .recognition import DocumentFacts, PageImage, Recognition
+from .options import Failure, Progress, ReadOptions, make_engine, make_fallback
+from .pages import DOUBTFUL, better_page, blank_page, failed_page, read_page
+from .recognition import DocumentFacts, PageImage, PageRequest, Recognition
 from .source import Input, Source, SourceOptions, parse_pages, resolve
 
 if TYPE_CHECKING:
@@ -77,8 +75,9 @@ async def _aread_and_close(inputs: Input | Iterable[Input], options: ReadOptions
             async for document in documents:
                 yield document
     finally:
-        if not isinstance(options.engine, str):
-            await options.engine.aclose()
+        for engine in (options.engine, options.fallback):
+            if not isinstance(engine, str):
+                await engine.aclose()
 
 
 async def results(
@@ -132,8 +131,10 @@ class _Station:
     def __init__(self, pool: WorkerPool, engine: Engine, options: ReadOptions, workspace: Path) -> None:
         self._pool = pool
         self._engine = engine
+        self._fallback = make_fallback(options, engine)
         self._options = options
         self._workspace = workspace
+        self._has_answered = False
 
     async def jobs(self, inputs: Input | Iterable[Input]) -> AsyncGenerator[_Job | Failure]:
         """The pages of all files in order, opening each file when its turn comes."""
@@ -181,74 +182,69 @@ class _Station:
         ]
 
     async def read(self, job: _Job | Failure) -> Page | None:
-        """Read one page; whatever goes wrong with it becomes its status."""
+        """Read one page; whatever goes wrong with it becomes its status.
+
+        Raises:
+            EngineMisconfigured: If no page has been read so far, since then none will be.
+        """
         if isinstance(job, Failure):
             return None
+        page = await self._read_by(self._engine, job)
+        if page.status in DOUBTFUL and self._fallback is not None:
+            page = better_page(page, await self._read_by(self._fallback, job))
+        page = await self._with_figures(page, job)
+        if page.status not in ("ok", "empty"):
+            logger.warning("%s, page %d: %s. %s", job.source.name, page.number, page.status, " ".join(page.warnings))
+        # What opening the file told (frames of a GIF that are not read) is said on the first page.
+        return replace(page, warnings=(*job.facts.warnings, *page.warnings)) if job.is_first else page
+
+    async def _read_by(self, engine: Engine, job: _Job) -> Page:
         image = PageImage(page_number=job.page_number, page_width=0, page_height=0, source=job.source.name)
         try:
-            image = await self._pool.visit(
-                job.source, job.page_number, self._engine.request, password=self._options.password
-            )
+            image = await self._visit(job, engine.request)
             if image.is_blank:
-                recognition = _blank(image, job.facts)
-            else:
-                recognition = await self._engine.recognize(image, task=self._options.task)
-            page = _page(image, recognition, task=self._options.task)
-            # What opening the file told (frames of a GIF that are not read) is said on the first page.
-            return replace(page, warnings=(*job.facts.warnings, *page.warnings)) if job.is_first else page
+                return blank_page(image, job.facts, task=self._options.task)
+            recognition = await self._recognize(engine, image)
+            self._has_answered = True
+            return read_page(image, recognition, task=self._options.task)
+        except EngineMisconfigured as error:
+            if not self._has_answered:
+                raise
+            return failed_page(image, engine.name, error)
         except DeepSeekOCRError as error:
-            logger.warning("%s", error)
-            return _failed(image, self._engine.name, error)
+            return failed_page(image, engine.name, error)
         except Exception as error:  # an engine of the user's may raise anything; it costs its page
-            logger.exception("%s, page %d: engine %s failed", job.source.name, job.page_number, self._engine.name)
+            logger.exception("%s, page %d: engine %s failed", job.source.name, job.page_number, engine.name)
             failed = EngineUnavailable(
-                f"engine {self._engine.name} failed ({type(error).__name__}: {str(error)[:200]}).",
+                f"engine {engine.name} failed ({type(error).__name__}: {str(error)[:200]}).",
                 source=job.source.name,
                 page_number=job.page_number,
                 hint="See the log for where; the other pages are not affected.",
             )
-            return _failed(image, self._engine.name, failed)
+            return failed_page(image, engine.name, failed)
 
+    async def _visit(self, job: _Job, request: PageRequest) -> PageImage:
+        return await self._pool.visit(job.source, job.page_number, request, password=self._options.password)
 
-def _blank(image: PageImage, facts: DocumentFacts) -> Recognition:
-    """A page without ink costs nothing; in a file that had to be repaired it may be one that lost its content."""
-    notes = ("The page is blank, in a file that was damaged and repaired: its content may be lost.",)
-    return Recognition(
-        page_number=image.page_number,
-        engine=image.engine or "none",
-        regions=(),
-        status="empty",
-        warnings=notes if facts.is_repaired else (),
-    )
+    async def _recognize(self, engine: Engine, image: PageImage) -> Recognition:
+        if self._options.task != "locate":
+            return await engine.recognize(image, task=self._options.task)
+        locator = cast("Any", engine)  # engines that can locate take what they are to look for; others raise
+        found: Recognition = await locator.recognize(image, task="locate", reference=self._options.reference)
+        return found
 
+    async def _with_figures(self, page: Page, job: _Job) -> Page:
+        if self._options.figures is None:
+            return page
+        from .figures import with_figures
 
-def _page(image: PageImage, recognition: Recognition, *, task: Task) -> Page:
-    blocks, warnings = build_blocks(recognition, task=task)
-    blocks = align_blocks(blocks, words=image.words)
-    return Page(
-        number=image.page_number,
-        label=image.label or str(image.page_number),
-        width=image.page_width,
-        height=image.page_height,
-        status=recognition.status,
-        engine=recognition.engine,
-        trust=page_trust(blocks, image.words),
-        blocks=blocks,
-        warnings=(*recognition.warnings, *warnings),
-        usage=recognition.usage,
-    )
-
-
-def _failed(image: PageImage, engine: str, error: DeepSeekOCRError) -> Page:
-    return Page(
-        number=image.page_number,
-        label=image.label or str(image.page_number),
-        width=image.page_width,
-        height=image.page_height,
-        status="failed",
-        engine=image.engine or engine,
-        warnings=(str(error),),
-    )
+        return await with_figures(
+            page,
+            document_id=job.source.sha256,
+            visit=lambda request: self._visit(job, request),
+            recognize=self._engine.recognize,
+            options=self._options.figures,
+        )
 
 
 def _info(job: _Job) -> DocumentInfo:
@@ -267,5 +263,12 @@ def _info(job: _Job) -> DocumentInfo:
 def _report(options: ReadOptions, job: _Job, page: Page) -> None:
     if options.progress is not None:
         options.progress(
-            Progress(source=job.source.name, page_number=page.number, total_pages=job.wanted, status=page.status)
+            Progress(
+                source=job.source.name,
+                page_number=page.number,
+                total_pages=job.wanted,
+                status=page.status,
+                usage=page.usage,
+                warnings=page.warnings,
+            )
         )

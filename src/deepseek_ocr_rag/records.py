@@ -6,19 +6,29 @@ metadata everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from .chunk import ChunkOptions, chunk_document
 from .document import Document
-from .errors import PageFailed
+from .errors import DeepSeekOCRError, EmptyOutput, PageFailed, RepeatedOutput, TruncatedOutput
 from .metadata import Metadata, chunk_metadata, document_metadata, page_metadata
 
 Mode = Literal["page", "document", "chunk"]
 """What one record is: a page, a whole file, or a chunk."""
 
 DEFAULTS = ChunkOptions()
+
+_FAULTS: Mapping[str, tuple[type[DeepSeekOCRError], str]] = MappingProxyType(
+    {
+        "failed": (PageFailed, "could not be read:"),
+        "truncated": (TruncatedOutput, "the model's answer stops before the page does."),
+        "looped": (RepeatedOutput, "the model's answer repeats itself without end."),
+        "suspect": (EmptyOutput, "the model's answer is empty, but the page is not."),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +61,26 @@ def records(
 
 
 def check_pages(document: Document) -> None:
-    """Refuse a document of which a page could not be read.
+    """Refuse a document of which a page was not read, or not to its end.
+
+    Pages that another engine read in the server's place (``fallback``) are whole, and so are doubtful ones with text.
 
     Raises:
-        PageFailed: For the first such page.
+        PageFailed: If the first such page could not be read.
+        TruncatedOutput: If the model's answer for it stops before the page does.
+        RepeatedOutput: If it says the same without end.
+        EmptyOutput: If it is empty, and the page is not.
     """
     for page in document.pages:
-        if page.status == "failed":
-            raise PageFailed(
-                f"could not be read: {' '.join(page.warnings)}",
-                source=document.source,
-                page_number=page.number,
-                hint='Leave it out with pages=..., or pass failed_pages="keep" to have the other pages.',
-            )
+        if page.status not in _FAULTS or (page.status == "suspect" and any(block.text for block in page.blocks)):
+            continue
+        kind, what = _FAULTS[page.status]
+        raise kind(
+            " ".join((what, *page.warnings)),
+            source=document.source,
+            page_number=page.number,
+            hint='Leave it out with pages=..., or pass failed_pages="keep" to have what there is of it.',
+        )
 
 
 def _all(document: Document, mode: Mode, options: ChunkOptions) -> Iterator[Record]:

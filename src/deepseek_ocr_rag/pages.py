@@ -1,0 +1,106 @@
+"""What was read on one page, made a page: blocks with lines, a status, and what it took to get there. Pure.
+
+A page is never dropped: one that failed says why and has no text, and of two readings the one that says clearly more is
+kept, with what is known of the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .align import align_blocks, page_trust
+from .blocks import build_blocks
+from .document import Block, Page
+from .errors import DeepSeekOCRError
+from .geometry import QuarterTurn, inverse_turn
+from .prompts import Task
+from .recognition import DocumentFacts, PageImage, Recognition
+
+DOUBTFUL = ("truncated", "looped", "suspect", "failed")
+"""Pages that another engine may read better."""
+
+CLEARLY_MORE = 1.1
+"""By how much another engine's reading must be longer than a model's partial answer, which has the better structure."""
+
+
+def read_page(image: PageImage, recognition: Recognition, *, task: Task) -> Page:
+    """A page of blocks: regions typed, lines found by the page's words, boxes on the page as displayed."""
+    blocks, warnings = build_blocks(recognition, task=task)
+    words = tuple(replace(word, box=word.box.turned(image.turn)) for word in image.words)
+    blocks = align_blocks(blocks, words=words)
+    trust = page_trust(blocks, words)
+    return Page(
+        number=image.page_number,
+        label=image.label or str(image.page_number),
+        width=image.page_width,
+        height=image.page_height,
+        status=recognition.status,
+        engine=recognition.engine,
+        trust=trust,
+        blocks=tuple(_turned(block, inverse_turn(image.turn)) for block in blocks),
+        warnings=(*recognition.warnings, *warnings),
+        usage=recognition.usage,
+        history=recognition.history,
+    )
+
+
+def blank_page(image: PageImage, facts: DocumentFacts, *, task: Task) -> Page:
+    """A page without ink costs nothing; in a file that had to be repaired it may be one that lost its content."""
+    notes = ("The page is blank, in a file that was damaged and repaired: its content may be lost.",)
+    blank = Recognition(
+        page_number=image.page_number,
+        engine=image.engine or "none",
+        regions=(),
+        status="empty",
+        warnings=notes if facts.is_repaired else (),
+    )
+    return read_page(image, blank, task=task)
+
+
+def failed_page(image: PageImage, engine: str, error: DeepSeekOCRError) -> Page:
+    """A page that could not be read; the reason never becomes its text."""
+    return Page(
+        number=image.page_number,
+        label=image.label or str(image.page_number),
+        width=image.page_width,
+        height=image.page_height,
+        status="failed",
+        engine=image.engine or engine,
+        warnings=(str(error),),
+    )
+
+
+def better_page(page: Page, other: Page) -> Page:
+    """Of a doubtful page and another engine's reading of it, the one that says clearly more."""
+    mine, theirs = _letters(page), _letters(other)
+    usage, history = page.usage + other.usage, (*page.history, *other.history)
+    if other.status == "failed" or theirs <= mine * CLEARLY_MORE:
+        line = f"{other.engine}: {theirs} letters, not used"
+        reasons = other.warnings if page.status == "failed" else ()
+        return replace(page, usage=usage, history=(*history, line), warnings=(*page.warnings, *reasons))
+    return replace(
+        other,
+        status="fallback",
+        usage=usage,
+        history=(*history, f"{other.engine}: {theirs} letters, used in place of {mine}"),
+        warnings=(*page.warnings, f"This page was read by {other.engine} instead.", *other.warnings),
+    )
+
+
+def _letters(page: Page) -> int:
+    return sum(char.isalnum() for block in page.blocks for char in block.text)
+
+
+def _turned(block: Block, degrees: QuarterTurn) -> Block:
+    if degrees == 0:
+        return block
+    table = block.table and replace(
+        block.table,
+        cells=tuple(replace(cell, box=cell.box and cell.box.turned(degrees)) for cell in block.table.cells),
+    )
+    return replace(
+        block,
+        boxes=tuple(box.turned(degrees) for box in block.boxes),
+        lines=tuple(replace(line, box=line.box.turned(degrees)) for line in block.lines),
+        table=table,
+    )
