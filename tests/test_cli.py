@@ -12,16 +12,19 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pymupdf
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from deepseek_ocr_rag import Document, records
+from deepseek_ocr_rag import Document, LocalEngine, records
 from deepseek_ocr_rag.cli import app
 from deepseek_ocr_rag.errors import CorruptSource
-from deepseek_ocr_rag.options import Failure
+from deepseek_ocr_rag.figures import FigureOptions
+from deepseek_ocr_rag.options import Failure, make_engine
+from deepseek_ocr_rag.reading import Reading
 
 QUOTE = "The ferry leaves at seven minutes past nine every morning."
 OTHER = "On Sundays it stays in the harbour and nobody minds."
@@ -30,7 +33,7 @@ COMMAND = (sys.executable, "-m", "deepseek_ocr_rag.cli")
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("DEEPSEEK_OCR_")]:
+    for name in [name for name in os.environ if name.startswith(("DEEPSEEK_OCR_", "NOVITA_"))]:
         monkeypatch.delenv(name)
 
 
@@ -417,7 +420,20 @@ class TestHighlight:
 
 
 class Server(BaseHTTPRequestHandler):
-    """Offers two models to those who have the key."""
+    """Offers two models to those who have the key, and reads every page the same way."""
+
+    prompts: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.prompts.append(next(part["text"] for part in asked["messages"][0]["content"] if "text" in part))
+        allowed = self.headers["authorization"] == "Bearer right-key"
+        text = f"<|ref|>text<|/ref|><|det|>[[100, 60, 900, 100]]<|/det|>\n{QUOTE}\n"
+        usage = {"prompt_tokens": 1000, "completion_tokens": 50}
+        answer = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": usage}
+        self.send_response(200 if allowed else 401)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer if allowed else {"error": "no such key"}).encode())
 
     def do_GET(self) -> None:
         allowed = self.headers["authorization"] == "Bearer right-key" and self.path == "/v1/models"
@@ -438,6 +454,87 @@ def server() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/v1"
         server.shutdown()
         thread.join()
+
+
+class TestServer:
+    """A provider is a name, and what it was asked for is told at the end."""
+
+    KEY: ClassVar[dict[str, str]] = {"NOVITA_API_KEY": "right-key"}
+    KEY_OF_ALL: ClassVar[dict[str, str]] = {"DEEPSEEK_OCR_API_KEY": "right-key"}
+
+    def test_what_was_spent_is_one_line_on_standard_error(self, report: Path, server: str) -> None:
+        options = ("--provider", "novita", "--base-url", server)
+        result = run("convert", report, *options, "--price", "1,2", env=self.KEY)
+        assert (result.exit_code, result.stdout) == (0, f"{QUOTE}\n\n{QUOTE}\n")
+        [line] = result.stderr.splitlines()
+        assert line == "spent: 2 pages, 2 requests, 0 retries, 2,000 tokens in, 100 out, 0 cache hits, cost 0.0022"
+        assert "cost" not in run("convert", report, *options, env=self.KEY).stderr
+        assert run("convert", report, *options, "--quiet", env=self.KEY).stderr == ""
+
+    def test_a_command_that_breaks_off_says_what_was_spent(self, report: Path, server: str, tmp_path: Path) -> None:
+        target = tmp_path / "none" / "page.png"
+        result = run("locate", report, QUOTE, "--base-url", server, "--pages", "1", "-o", target, env=self.KEY_OF_ALL)
+        spent, error = result.stderr.splitlines()
+        assert (result.exit_code, spent.partition(",")[0]) == (2, "spent: 1 page")
+        assert "cannot be written" in error
+
+    def test_options_reach_the_server(self, report: Path, server: str) -> None:
+        for options, prompt in (
+            (("--task", "table"), "Convert the document to markdown table."),
+            (("--prompt", "Say this."), "Say this."),
+            (("--task", "locate", "--reference", "a seal"), "Locate <|ref|>a seal<|/ref|> in the image."),
+        ):
+            Server.prompts.clear()
+            env = self.KEY_OF_ALL | {"DEEPSEEK_OCR_BASE_URL": server}
+            result = run("convert", report, "--pages", "1", *options, env=env)
+            assert (result.exit_code, Server.prompts) == (0, [prompt])
+
+    def test_an_address_of_the_environment_is_not_a_named_providers(self) -> None:
+        reading = Reading(provider="vllm")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DEEPSEEK_OCR_BASE_URL", "http://127.0.0.1:9/v1")
+            assert "localhost:8000" in make_engine(reading.options()).fingerprint
+
+    def test_pages_that_the_server_cannot_read_are_the_local_engines_or_nobodys(self) -> None:
+        given = Reading(base_url="http://127.0.0.1:9/v1", ocr="none").options()
+        assert given.fallback == LocalEngine(ocr="none")
+        assert Reading(fallback="none").options().fallback == "none"
+
+    def test_figures_are_a_folder_and_how_they_are_read(self) -> None:
+        assert Reading().options().figures is None
+        wanted = FigureOptions(folder="figures", read="describe")
+        assert Reading(figures="figures", figures_read="describe").options().figures == wanted
+
+    def test_a_wrong_key_or_none_is_one_line_and_code_2(self, report: Path, server: str, tmp_path: Path) -> None:
+        options = ("--provider", "novita", "--base-url", server)
+        for env in ({}, {"NOVITA_API_KEY": "wrong-key"}):
+            result = run("convert", report, report, "-o", tmp_path, *options, env=env)
+            assert result.exit_code == 2
+            assert "NOVITA_API_KEY" in error_of(result)
+            assert "wrong-key" not in result.output
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--provider", "nobody"], "novita"),
+            (["--task", "translate"], "--task"),
+            (["--task", "locate"], "reference"),
+            (["--reference", "a seal"], "locate"),
+            (["--resolution", "huge"], "--resolution"),
+            (["--fallback", "replicate"], "--fallback"),
+            (["--figures-read", "parse"], "--figures"),
+            (["--price", "3"], "0.03,0.03"),
+            (["--price", "1,-2"], "0.03,0.03"),
+            (["--price", "1,inf"], "0.03,0.03"),
+            (["--price", "nan,1"], "0.03,0.03"),
+            (["--price", "a,b"], "0.03,0.03"),
+        ],
+    )
+    def test_options_that_make_no_sense_are_wrong_usage(self, report: Path, options: list[str], said: str) -> None:
+        result = run("convert", report, *options)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert said in result.stderr
 
 
 class TestDoctor:
@@ -492,16 +589,17 @@ class TestProcess:
 
     def test_progress_is_shown_on_a_terminal_and_results_stay_apart(self, report: Path) -> None:
         terminal, end = pty.openpty()
-        done = subprocess.run([*COMMAND, "convert", str(report)], stdout=subprocess.PIPE, stderr=end, check=True)
-        os.close(end)
-        shown = b""
-        try:
-            while data := os.read(terminal, 4096):
-                shown += data
-        except OSError:
-            pass  # the other end is closed and all is read
-        os.close(terminal)
-        assert done.stdout.decode() == f"{QUOTE}\n\n{OTHER}\n"
+        with subprocess.Popen([*COMMAND, "convert", str(report)], stdout=subprocess.PIPE, stderr=end) as process:
+            os.close(end)
+            shown = b""
+            try:
+                while data := os.read(terminal, 4096):  # while it runs: a terminal that nobody reads is soon full
+                    shown += data
+            except OSError:
+                pass  # the other end is closed and all is read
+            os.close(terminal)
+            assert process.stdout is not None
+            assert process.stdout.read().decode() == f"{QUOTE}\n\n{OTHER}\n"
         assert b"report.pdf" in shown
         assert b"2/2" in shown
         assert b"pages/s" in shown

@@ -2,11 +2,15 @@
 
 from .chunk import Anchor, Chunk, ChunkOptions, ChunkRegion, chunk_document
 from .cite import Citation, CitationRegion, Passage, locate
-from .document import Block, BlockKind, Cell, Document, Heading, Line, Page, Table, Usage
+from .document import Block, BlockKind, Cell, Document, Heading, Line, Page, Table
 from .engines import Engine
-from .engines.chat import ChatEngine, ChatOptions
+from .engines.chat import ChatEngine
 from .engines.local import LocalEngine
+from .engines.providers import PROVIDERS, Provider
+from .engines.remote import ChatOptions
 from .engines.replay import RecordingEngine, ReplayEngine
+from .engines.replicate import ReplicateEngine
+from .engines.retry import RetryPolicy
 from .errors import (
     CitationError,
     CorruptSource,
@@ -14,6 +18,7 @@ from .errors import (
     EmptyOutput,
     EncryptedSource,
     EngineError,
+    EngineMisconfigured,
     EngineRejected,
     EngineUnavailable,
     OutputError,
@@ -27,7 +32,8 @@ from .errors import (
     UnknownChunk,
     UnsupportedSource,
 )
-from .geometry import Box
+from .figures import FigureOptions, FigureReading
+from .geometry import Box, Frame
 from .highlight import annotate_pdf, crop, highlight_page
 from .metadata import (
     EXCLUDED_FROM_EMBEDDING,
@@ -37,17 +43,22 @@ from .metadata import (
     page_metadata,
     parse_regions,
 )
+from .modes import Resolution
 from .options import Failure, Progress, ReadOptions
 from .pipeline import aread, read
+from .prompts import Task
 from .rechunk import Excerpt, rechunk
-from .recognition import PageImage, PageRequest, Recognition, Region, Word
+from .recognition import ImageRequest, PageImage, PageRequest, Piece, Recognition, Region, Word
 from .records import Mode, Record, check_pages, records
 from .source import Input
+from .spending import Spending
 from .tokens import TokenCounter, token_counter
+from .usage import Price, Usage
 
 __all__ = [
     "EXCLUDED_FROM_EMBEDDING",
     "EXCLUDED_FROM_LLM",
+    "PROVIDERS",
     "Anchor",
     "Block",
     "BlockKind",
@@ -68,11 +79,16 @@ __all__ = [
     "EncryptedSource",
     "Engine",
     "EngineError",
+    "EngineMisconfigured",
     "EngineRejected",
     "EngineUnavailable",
     "Excerpt",
     "Failure",
+    "FigureOptions",
+    "FigureReading",
+    "Frame",
     "Heading",
+    "ImageRequest",
     "Input",
     "Line",
     "LocalEngine",
@@ -84,7 +100,10 @@ __all__ = [
     "PageOutOfRange",
     "PageRequest",
     "Passage",
+    "Piece",
+    "Price",
     "Progress",
+    "Provider",
     "ReadOptions",
     "Recognition",
     "Record",
@@ -92,10 +111,15 @@ __all__ = [
     "Region",
     "RepeatedOutput",
     "ReplayEngine",
+    "ReplicateEngine",
+    "Resolution",
+    "RetryPolicy",
     "SourceChanged",
     "SourceError",
     "SourceTooLarge",
+    "Spending",
     "Table",
+    "Task",
     "TokenCounter",
     "TruncatedOutput",
     "UnknownChunk",

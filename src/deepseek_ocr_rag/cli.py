@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import ENDINGS, Ending, Reading, Run, command, put, put_json, refuse_overwriting, say
+from .console import ENDINGS, Ending, Run, command, put, put_json, refuse_overwriting, say
 from .export import Format, OutputFolder, exported
 from .listing import is_collection
+from .reading import Reading
 from .records import Mode
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def convert(
     if output is not None and output.exists() and not output.is_dir():
         raise typer.BadParameter(f"-o {output} is a file; give a folder.")
     folder = OutputFolder(output) if output else None
-    run = Run(reading.options(allow_urls=allow_urls), quiet=reading.quiet)
+    run = Run(reading.options(allow_urls=allow_urls), price=reading.what_is_paid(), quiet=reading.quiet)
     with closing(run.documents(files)) as documents:
         for document in documents:
             if folder:
@@ -107,7 +108,7 @@ def chunk(
 
     refuse_overwriting(output, files)
     options = ChunkOptions(max_tokens=max_tokens)
-    run = Run(reading.options(allow_urls=allow_urls), quiet=reading.quiet)
+    run = Run(reading.options(allow_urls=allow_urls), price=reading.what_is_paid(), quiet=reading.quiet)
     with closing(_Lines(output)) as lines:
         with closing(run.documents(files)) as documents:
             for document in documents:
@@ -172,7 +173,7 @@ def locate(
     from .cite import locate as find
 
     refuse_overwriting(output, [file])
-    run = Run(reading.options(), quiet=reading.quiet)
+    run = Run(reading.options(), price=reading.what_is_paid(), quiet=reading.quiet)
     citation = find(quote, run.only_document(file))
     if as_json:
         put_json(citation.to_dict())
@@ -213,7 +214,7 @@ def highlight(
     from .highlight import annotate_pdf
 
     refuse_overwriting(output, [file])
-    run = Run(reading.options(), quiet=reading.quiet)
+    run = Run(reading.options(), price=reading.what_is_paid(), quiet=reading.quiet)
     citations = _found(quotes, run.only_document(file), quiet=as_json)
     placed = [citation for citation in citations if citation.regions]
     written: list[str] = []
@@ -257,24 +258,35 @@ def _write_pictures(file: Path, citations: list[Citation], folder: Path, *, pass
     return written
 
 
-@app.command(epilog="Exit codes: 0 ready; 1 the server that is set does not answer.")
+@app.command(epilog="Exit codes: 0 ready; 1 the server that is set does not answer; 2 wrong usage, no key or address.")
 @command
 def doctor(
     *,
-    base_url: Annotated[str, typer.Option(envvar="DEEPSEEK_OCR_BASE_URL", help="A server of DeepSeek-OCR.")] = "",
-    model: Annotated[str, typer.Option(envvar="DEEPSEEK_OCR_MODEL", help="The model's name there.")] = "",
+    provider: Annotated[str, typer.Option(help="Who serves the model, such as novita or vllm.")] = "",
+    base_url: Annotated[str, typer.Option(help="The server's address, where it is not the provider's own.")] = "",
+    model: Annotated[str, typer.Option(help="The model's name there.")] = "",
+    with_probe: Annotated[
+        bool, typer.Option("--probe", help="Have the server read a page of known words; costs about two requests.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is installed, which engine would be used and why, and whether its server answers."""
-    from .doctor import examine
+    """Say what is installed, which engine would be used and why, and whether its server answers.
 
-    report = examine(base_url=base_url, model=model)
+    With --probe, say what becomes of tags, table cells and boxes on the server, and what to set.
+    """
+    from .doctor import examine, probed
+
+    report = examine(name=provider, base_url=base_url, model=model)
+    try:
+        found = probed(name=provider, base_url=base_url, model=model) if with_probe else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     if as_json:
-        put_json(report.to_dict())
+        put_json(report.to_dict() | ({"probe": found.to_dict()} if found else {}))
     else:
-        for line in report.lines():
+        for line in (*report.lines(), *(found.lines() if found else ())):
             put(line)
-    if report.server is not None and not report.server.answers:
+    if (report.server is not None and not report.server.answers) or (found is not None and not found.answers):
         raise typer.Exit(Ending.INCOMPLETE)
 
 
@@ -292,7 +304,13 @@ def demo(
 
     if file is not None and not question:
         raise typer.BadParameter("a document of your own needs a --question.")
-    wishes = Wishes(file=file, questions=tuple(question or ()), output=output, quiet=reading.quiet)
+    wishes = Wishes(
+        file=file,
+        questions=tuple(question or ()),
+        output=output,
+        price=reading.what_is_paid(),
+        quiet=reading.quiet,
+    )
     run_demo(wishes, reading.options())
 
 

@@ -1,4 +1,4 @@
-"""What all commands share: how to read, what is seen of it, and how a command ends.
+"""What all commands share: what is seen of the reading, and how a command ends.
 
 Results go to standard output, everything else to standard error, so that output can be piped. What documents and file
 names say is shown without control characters, which terminals act upon. An error is one line and ends with what to
@@ -17,21 +17,22 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import typer
 
 from .document import Document
-from .engines.local import LocalEngine
-from .errors import CitationError, DeepSeekOCRError, PageOutOfRange
+from .errors import CitationError, DeepSeekOCRError, EngineMisconfigured, PageOutOfRange
 from .flow import iterate
 from .listing import expand, is_collection
-from .options import Failure, Progress, ReadOptions, make_engine
+from .options import Failure, Progress, ReadOptions
 from .pipeline import results
-from .recognition import OcrEngine
+from .reading import Reading
+from .spending import Spending
+from .usage import Price
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _MOST_WARNINGS = 10
@@ -48,59 +49,10 @@ class Ending(IntEnum):
 
 
 ENDINGS = (
-    "Exit codes: 0 done; 1 some files or pages failed; 2 wrong usage; 3 a quote was not found, or is too short to say "
-    "which of several places is meant, whether or not pages failed; 4 nothing could be read."
+    "Exit codes: 0 done; 1 some files or pages failed; 2 wrong usage, or a server, key or model that is set wrong; 3 a "
+    "quote was not found, or is too short to say which of several places is meant, whether or not pages failed; "
+    "4 nothing could be read."
 )
-
-
-def _option(text: str, *names: str, envvar: str | None = None) -> Any:
-    return typer.Option(*names, help=text, envvar=envvar, rich_help_panel="Reading")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """The options of every command that reads."""
-
-    engine: Annotated[
-        Literal["auto", "local"], _option("auto is DeepSeek-OCR where a server is set, else local, which is offline.")
-    ] = "auto"
-    base_url: Annotated[
-        str,
-        _option("A server of DeepSeek-OCR; its key goes into DEEPSEEK_OCR_API_KEY.", envvar="DEEPSEEK_OCR_BASE_URL"),
-    ] = ""
-    model: Annotated[str, _option("The model's name there.", envvar="DEEPSEEK_OCR_MODEL")] = ""
-    ocr: Annotated[OcrEngine, _option("What the local engine reads pictures of text with.")] = "auto"
-    language: Annotated[str, _option("Tesseract's languages, such as kor+eng.")] = "eng"
-    pages: Annotated[str, _option('Such as "1-3,7" or "5-"; all where it is not given.')] = ""
-    password: Annotated[
-        str,
-        _option("Of encrypted PDFs; others can see it here, but not in the variable.", envvar="DEEPSEEK_OCR_PASSWORD"),
-    ] = ""
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is by the machine.", rich_help_panel="Reading")] = 0
-    quiet: Annotated[bool, _option("Neither progress nor warnings.", "--quiet", "-q")] = False
-
-    def options(self, *, allow_urls: bool = False) -> ReadOptions:
-        """What the pipeline is to be told.
-
-        Raises:
-            BadParameter: If the server's address is none.
-        """
-        options = ReadOptions(
-            engine=self.engine,
-            base_url=self.base_url,
-            model=self.model,
-            pages=self.pages or None,
-            password=self.password,
-            allow_urls=allow_urls,
-            workers=self.workers,
-        )
-        try:
-            engine = make_engine(options)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
-        if isinstance(engine, LocalEngine):
-            engine = LocalEngine(ocr=self.ocr, language=self.language)
-        return replace(options, engine=engine)
 
 
 def command(run: Callable[..., None]) -> Callable[..., None]:
@@ -134,7 +86,8 @@ def command(run: Callable[..., None]) -> Callable[..., None]:
 
 
 def _ending(error: DeepSeekOCRError) -> Ending:
-    return Ending.USAGE if isinstance(error, CitationError | PageOutOfRange) else Ending.NOTHING_READ
+    is_usage = isinstance(error, CitationError | PageOutOfRange | EngineMisconfigured)
+    return Ending.USAGE if is_usage else Ending.NOTHING_READ
 
 
 def printable(text: str) -> str:
@@ -176,10 +129,11 @@ def refuse_overwriting(output: Path | None, files: Sequence[str]) -> None:
 
 
 class Run:
-    """Reads files for a command, shows how far it is, and keeps account of what failed."""
+    """Reads files for a command, shows how far it is and what it cost, and keeps account of what failed."""
 
-    def __init__(self, options: ReadOptions, *, quiet: bool = False) -> None:
+    def __init__(self, options: ReadOptions, *, price: Price | None = None, quiet: bool = False) -> None:
         self._options = options
+        self._spending = Spending(price=price)
         self._quiet = quiet
         self._documents = 0
         self._readable = 0
@@ -193,8 +147,14 @@ class Run:
 
     def documents(self, files: Sequence[str]) -> Generator[Document]:
         """Read one file after the other; those that cannot be read are told of and left out."""
-        with shown_progress(quiet=self._quiet) as progress, _shown_warnings(quiet=self._quiet):
-            options = replace(self._options, progress=progress)
+        with self._shown_spending(), shown_progress(quiet=self._quiet) as show, _shown_warnings(quiet=self._quiet):
+
+            def advance(done: Progress) -> None:
+                self._spending.add(done)
+                if show is not None:
+                    show(done)
+
+            options = replace(self._options, progress=advance)
             with closing(iterate(lambda: results(list(files), options))) as outcomes:
                 for outcome in outcomes:
                     if isinstance(outcome, Failure):
@@ -242,6 +202,15 @@ class Run:
             raise typer.Exit(Ending.NOT_FOUND)
         if self._failures or self._damaged:
             raise typer.Exit(Ending.INCOMPLETE)
+
+    @contextmanager
+    def _shown_spending(self) -> Iterator[None]:
+        """Say at the end, even of a run that breaks off, what a server was asked for."""
+        try:
+            yield
+        finally:
+            if self._spending.has_asked and not self._quiet:
+                say(f"spent: {self._spending.line()}")
 
     def _count(self, document: Document) -> None:
         failed = [page.number for page in document.pages if page.status == "failed"]

@@ -24,6 +24,7 @@ from .options import ReadOptions, make_engine
 from .records import records
 from .retrieve import answer
 from .searchers import Memory, Searcher, core_searcher, installed_searchers
+from .usage import Price
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "make_sample.py"
 """The script that draws the sample; it is in a clone, not in the installed package."""
@@ -38,6 +39,7 @@ class Wishes:
     output: Path
     file: str | None = None
     questions: tuple[str, ...] = ()
+    price: Price | None = None
     quiet: bool = False
 
 
@@ -106,7 +108,7 @@ def run_demo(wishes: Wishes, options: ReadOptions) -> None:
     options = replace(options, engine=memory)
     wishes.output.mkdir(parents=True, exist_ok=True)
     path, questions = _document(wishes, screen)
-    run = Run(options, quiet=wishes.quiet)
+    run = Run(options, price=wishes.price, quiet=wishes.quiet)
     document = _read(path, run, screen)
     memory.is_complete = True
     _convert(document, wishes.output, screen)

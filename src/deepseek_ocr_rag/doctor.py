@@ -6,6 +6,7 @@ whether they are set.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import importlib.util
 import json
@@ -18,12 +19,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from .engines.chat import KEY_VARIABLE
 from .engines.connection import endpoint, shown, transport_problem
+from .engines.local import LocalEngine
+from .engines.providers import KEY_VARIABLE, PROVIDERS, Address, current_key, provider, resolve
+from .errors import EngineMisconfigured
 from .options import ReadOptions, make_engine
 
 if TYPE_CHECKING:
     import httpx
+
+    from .probe import ProbeReport
 
 PACKAGES = (
     "deepseek-ocr-rag",
@@ -40,6 +45,9 @@ PACKAGES = (
     "langchain-core",
 )
 SECRETS = (KEY_VARIABLE, "DEEPSEEK_OCR_PASSWORD")
+"""Shown always; those of the providers only where they are set."""
+_LISTS = {"chat": "/models", "ollama": "/api/tags", "replicate": "/account"}
+"""Where a server says that it is there and that the key is right, and what it offers."""
 _TIMEOUT = 4.0
 """Seconds that a server or a program gets to answer."""
 _MOST_BYTES = 1 << 20
@@ -86,30 +94,55 @@ class Report:
         yield f"python: {self.python} on {self.system}"
 
 
-def examine(*, base_url: str = "", model: str = "") -> Report:
-    """Look around; asks the network only where a server is set.
+def examine(*, name: str = "", base_url: str = "", model: str = "") -> Report:
+    """Look around; asks the network only where a provider or server is set.
 
     Args:
-        base_url: An OpenAI-style server; also from ``DEEPSEEK_OCR_BASE_URL``.
+        name: The provider; also from ``DEEPSEEK_OCR_PROVIDER``.
+        base_url: The server's address; also from ``DEEPSEEK_OCR_BASE_URL``.
         model: The model's name there; also from ``DEEPSEEK_OCR_MODEL``.
     """
-    url = base_url or os.environ.get("DEEPSEEK_OCR_BASE_URL", "")
-    engine, reason = _engine(url)
+    wanted = name or os.environ.get("DEEPSEEK_OCR_PROVIDER", "")
+    url = base_url or ("" if name else os.environ.get("DEEPSEEK_OCR_BASE_URL", ""))
+    engine, reason = _engine(ReadOptions(provider=name, base_url=base_url, model=model), is_set=bool(wanted or url))
     tesseract = _tesseract()
     return Report(
         python=platform.python_version(),
         system=platform.platform(),
-        packages={name: version(name) for name in PACKAGES},
+        packages={package: version(package) for package in PACKAGES},
         programs={
             "tesseract": tesseract,
             "libreoffice": shutil.which("soffice") or shutil.which("libreoffice") or "",
         },
-        secrets={name: "set" if os.environ.get(name) else "not set" for name in SECRETS},
+        secrets=_secrets(),
         engine=engine,
         reason=reason,
         ocr=_ocr(tesseract),
-        server=_ask(url, model or os.environ.get("DEEPSEEK_OCR_MODEL", "") or "deepseek-ocr") if url else None,
+        server=_server(wanted, url, model or os.environ.get("DEEPSEEK_OCR_MODEL", "")) if wanted or url else None,
     )
+
+
+def probed(*, name: str = "", base_url: str = "", model: str = "") -> ProbeReport:
+    """Have a server read the calibration page, asking no question twice: its faults are what is to be seen.
+
+    Raises:
+        EngineMisconfigured: If no server is set, or its key or address is missing.
+    """
+    from .engines.retry import RetryPolicy
+    from .probe import probe
+
+    options = ReadOptions(provider=name, base_url=base_url, model=model, retry=RetryPolicy(ask_again=False))
+    engine = make_engine(options)
+    if isinstance(engine, LocalEngine):
+        raise EngineMisconfigured("there is no server to probe.", hint="Name one with --provider or --base-url.")
+
+    async def ask() -> ProbeReport:
+        try:
+            return await probe(engine)
+        finally:
+            await engine.aclose()
+
+    return asyncio.run(ask())
 
 
 def version(package: str) -> str:
@@ -120,12 +153,19 @@ def version(package: str) -> str:
         return ""
 
 
-def _engine(url: str) -> tuple[str, str]:
+def _engine(options: ReadOptions, *, is_set: bool) -> tuple[str, str]:
     try:
-        name = make_engine(ReadOptions(base_url=url)).name
-    except ValueError as error:
+        name = make_engine(options).name
+    except (ValueError, EngineMisconfigured) as error:
         return "none", str(error)
-    return name, "a server is set" if url else "no server is set: DEEPSEEK_OCR_BASE_URL is empty"
+    if is_set:
+        return name, "a server is set"
+    return name, "no server is set: DEEPSEEK_OCR_PROVIDER and DEEPSEEK_OCR_BASE_URL are empty"
+
+
+def _secrets() -> dict[str, str]:
+    rows = {row.key_variable: "set" for row in PROVIDERS.values() if os.environ.get(row.key_variable)}
+    return {name: "set" if os.environ.get(name) else "not set" for name in SECRETS} | rows
 
 
 def _ocr(tesseract: str) -> str:
@@ -150,39 +190,40 @@ def _tesseract() -> str:
     return f"{program}, languages: {', '.join(languages) or 'none'}"
 
 
-def _ask(url: str, model: str) -> Server:
+def _server(name: str, url: str, model: str) -> Server:
+    try:
+        # Whether there is a key is the server's to say here, and the engine's line above says what is missing.
+        row = provider(name or "custom")
+        address = resolve(row, base_url=url, model=model, api_key=current_key(row) or "none")
+        return _ask(address)
+    except (ValueError, EngineMisconfigured) as error:
+        return Server(url="", answers=False, said=str(error))
+
+
+def _ask(address: Address) -> Server:
     """Ask the server for its models, with the key and login that an engine would send."""
     import httpx
 
-    try:
-        address, login = endpoint(url)
-    except ValueError as error:
-        return Server(url="", answers=False, said=str(error))
-    address = address.replace("/chat/completions", "/models", 1)
-    authorization = login.reveal() or _bearer()
+    url, login = endpoint(address.base_url.removesuffix("/chat/completions"), path=_LISTS[address.provider.route])
+    key = current_key(address.provider)
+    authorization = login.reveal() or (f"Bearer {key}" if key else "")
     if not (authorization.isascii() and authorization.isprintable()):
-        said = f"not asked: {KEY_VARIABLE} has characters that cannot be sent."
-        return Server(url=shown(address), answers=False, said=said)
+        return Server(url=shown(url), answers=False, said="not asked: the key has characters that cannot be sent.")
     headers = {"authorization": authorization} if authorization else {}
     try:
         with (
             httpx.Client(timeout=_TIMEOUT) as client,
-            client.stream("GET", address, headers=headers) as response,
+            client.stream("GET", url, headers=headers) as response,
         ):
             status, body = response.status_code, _start(response)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Server(url=shown(address), answers=False, said=transport_problem(error, _TIMEOUT))
+        return Server(url=shown(url), answers=False, said=transport_problem(error, _TIMEOUT))
     if status == httpx.codes.OK:
-        return Server(url=shown(address), answers=True, said=_offer(body, model))
+        return Server(url=shown(url), answers=True, said=_offer(body, address.model))
     # Some servers have no list of models; that they answer is enough.
     has_no_list = status in (404, 405)
     said = f"HTTP {status}, without a list of models" if has_no_list else f"HTTP {status}"
-    return Server(url=shown(address), answers=has_no_list, said=said)
-
-
-def _bearer() -> str:
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    return f"Bearer {key}" if key else ""
+    return Server(url=shown(url), answers=has_no_list, said=said)
 
 
 def _start(response: httpx.Response) -> bytes:
@@ -197,10 +238,12 @@ def _start(response: httpx.Response) -> bytes:
 
 def _offer(body: bytes, model: str) -> str:
     try:
-        names = [str(entry["id"])[:80] for entry in json.loads(body)["data"]]
-    except (ValueError, LookupError, TypeError, RecursionError):
+        offer = json.loads(body)
+        entries = offer["data"] if "data" in offer else offer["models"]
+        names = [str(entry.get("id") or entry["name"])[:80] for entry in entries]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return "HTTP 200, without a list of models"
-    if model in names:
+    if model in names or f"{model}:latest" in names:
         return f"HTTP 200, it offers {model}"
     listed = ", ".join(names[:5]) or "no model"
     return f"HTTP 200, but it does not offer {model}; it offers {listed}{' and others' if len(names) > 5 else ''}"
