@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pymupdf
 import pytest
@@ -18,6 +22,7 @@ from deepseek_ocr_rag import (
     PageRequest,
     ReadOptions,
     Recognition,
+    Usage,
     read,
 )
 from deepseek_ocr_rag.recognition import ImageRequest
@@ -63,14 +68,18 @@ def make_pdf(tmp_path: Path) -> Callable[..., Path]:
 
 
 class QuickEngine:
-    """Reads the text layer under a heading; refuses the pages in ``fail``."""
+    """Reads the text layer under a heading; refuses the pages in ``fail``, and of those in ``cut`` says the half.
+
+    A page costs 1000 tokens in, 50 out, and two requests.
+    """
 
     name = "quick"
     fingerprint = "quick 1"
     request = PageRequest(image=ImageRequest(long_side=64), words=True)  # of a blank page there is no picture
 
-    def __init__(self, *, fail: tuple[int, ...] = ()) -> None:
+    def __init__(self, *, fail: tuple[int, ...] = (), cut: tuple[int, ...] = ()) -> None:
         self.fail = fail
+        self.cut = cut
 
     async def recognize(self, page: PageImage, *, task: str = "markdown") -> Recognition:
         """One page.
@@ -87,7 +96,14 @@ class QuickEngine:
             f"<|ref|>sub_title<|/ref|><|det|>[[100, 20, 300, 40]]<|/det|>\n# Part {page.page_number}\n\n"
             f"<|ref|>text<|/ref|><|det|>[[100, 60, 900, 100]]<|/det|>\n{said}\n"
         )
-        return Recognition(page_number=page.page_number, engine="quick", text=text, finish_reason="stop")
+        return Recognition(
+            page_number=page.page_number,
+            engine="quick",
+            text=text,
+            finish_reason="stop",
+            status="truncated" if page.page_number in self.cut else "ok",
+            usage=Usage(input_tokens=1000, output_tokens=50, requests=2, retries=1),
+        )
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -97,6 +113,42 @@ class QuickEngine:
 def quick_engine() -> type[QuickEngine]:
     """The class, for tests to make engines of."""
     return QuickEngine
+
+
+class ChatServer(BaseHTTPRequestHandler):
+    """Answers chat completions for those who have the key, with the prompt that it was sent; keeps what it was sent."""
+
+    def do_POST(self) -> None:
+        """Answer."""
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        asked: list[Any] = self.server.asked  # type: ignore[attr-defined]
+        asked.append((self.path, body))
+        is_allowed = self.headers["authorization"] == "Bearer right-key"
+        prompt = next(part["text"] for part in body["messages"][0]["content"] if part["type"] == "text")
+        text = f"<|ref|>text<|/ref|><|det|>[[100, 60, 900, 100]]<|/det|>\nAsked to {prompt.rpartition('|>')[2]}\n"
+        answer = {
+            "choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 300, "completion_tokens": 20},
+        }
+        self.send_response(200 if is_allowed else 401)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer if is_allowed else {"error": "no such key"}).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def chat_server() -> Iterator[tuple[str, list[Any]]]:
+    """The address of a server, and what it has been asked so far: paths and bodies."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), ChatServer) as server:
+        asked: list[Any] = []
+        server.asked = asked  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1", asked
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture

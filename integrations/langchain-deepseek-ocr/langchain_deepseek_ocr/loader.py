@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from typing import IO, Any, Literal, TypeGuard
@@ -11,7 +11,7 @@ from typing import IO, Any, Literal, TypeGuard
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
-from deepseek_ocr_rag import Failure, Input, ReadOptions, aread, read
+from deepseek_ocr_rag import Failure, Input, Progress, ReadOptions, aread, read
 
 from .settings import ReadSettings
 
@@ -29,6 +29,7 @@ class DeepSeekOCRLoader(ReadSettings, BaseLoader):
 
     Examples:
         ``DeepSeekOCRLoader("report.pdf", mode="chunk").load()``
+        ``DeepSeekOCRLoader("scan.pdf", provider="novita").load()``
     """
 
     file_path: Input | Iterable[Input] = field(repr=False)
@@ -52,24 +53,30 @@ class DeepSeekOCRLoader(ReadSettings, BaseLoader):
         Raises:
             SourceError: If a file cannot be read; ``on_error`` says whether.
             PageFailed: If a page cannot be read and ``failed_pages`` is ``raise``.
+            OutputError: If a page was not read to its end, or came back empty, and ``failed_pages`` is ``raise``.
+            EngineMisconfigured: If address, key or model of the server are wrong, so that it can read no page.
         """
-        with closing(read(self.file_path, self._begin())) as found:
+        with self.told() as report, closing(read(self.file_path, self._begin(report))) as found:
             for document in found:
                 yield from self.documents(document)
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """Like :meth:`lazy_load`, without blocking the event loop."""
-        async with aclosing(aread(self.file_path, self._begin())) as found:
+        async with self.atold() as report, aclosing(aread(self.file_path, self._begin(report))) as found:
             async for document in found:
                 for made in await asyncio.to_thread(list, self.documents(document)):
                     yield made
 
-    def _begin(self) -> ReadOptions:
+    def _begin(self, report: Callable[[Progress], None]) -> ReadOptions:
         self.failures = []
         if self._start is not None and _can_seek(self.file_path):
             self.file_path.seek(self._start)
         return self.read_options(
-            fs=self.fs, allow_urls=self.allow_urls, on_error=self.on_error, on_failure=self.failures.append
+            fs=self.fs,
+            allow_urls=self.allow_urls,
+            on_error=self.on_error,
+            on_failure=self.failures.append,
+            progress=report,
         )
 
 

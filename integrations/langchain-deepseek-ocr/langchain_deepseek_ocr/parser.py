@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
 from deepseek_ocr_rag import Document as ReadDocument
-from deepseek_ocr_rag import Input, aread, read
+from deepseek_ocr_rag import Input, Progress, ReadOptions, aread, read
 
 from .settings import ReadSettings
 
@@ -34,17 +34,22 @@ class DeepSeekOCRBlobParser(ReadSettings, BaseBlobParser):
         Raises:
             SourceError: If the blob cannot be read.
             PageFailed: If a page cannot be read and ``failed_pages`` is ``raise``.
+            OutputError: If a page was not read to its end, or came back empty, and ``failed_pages`` is ``raise``.
+            EngineMisconfigured: If address, key or model of the server are wrong, so that it can read no page.
         """
-        with closing(read(_input(blob), self.read_options(on_error="raise"))) as found:
+        with self.told() as report, closing(read(_input(blob), self._options(report))) as found:
             for document in found:
                 yield from self._documents_of(document, blob)
 
     async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
         """Like :meth:`lazy_parse`, without blocking the event loop."""
-        async with aclosing(aread(_input(blob), self.read_options(on_error="raise"))) as found:
+        async with self.atold() as report, aclosing(aread(_input(blob), self._options(report))) as found:
             async for document in found:
                 for made in await asyncio.to_thread(list, self._documents_of(document, blob)):
                     yield made
+
+    def _options(self, report: Callable[[Progress], None]) -> ReadOptions:
+        return self.read_options(on_error="raise", progress=report)
 
     def _documents_of(self, read_document: ReadDocument, blob: Blob) -> Iterator[Document]:
         source = {"source": blob.source} if blob.source else {}

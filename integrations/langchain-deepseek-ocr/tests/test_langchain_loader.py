@@ -28,7 +28,18 @@ from langchain_deepseek_ocr import (
     uuid_key_encoder,
 )
 
-from deepseek_ocr_rag import CorruptSource, Document, LocalEngine, PageFailed, Passage, locate, records
+from deepseek_ocr_rag import (
+    CorruptSource,
+    Document,
+    EngineMisconfigured,
+    FigureOptions,
+    LocalEngine,
+    PageFailed,
+    Passage,
+    TruncatedOutput,
+    locate,
+    records,
+)
 
 MakePdf = Callable[..., Path]
 
@@ -141,16 +152,26 @@ def test_files_that_were_skipped_are_listed(make_pdf: MakePdf, quick_engine: Any
 def test_blank_pages_can_be_left_out_and_failed_ones_cannot(make_pdf: MakePdf, quick_engine: Any) -> None:
     path = make_pdf("a.pdf", "One.", "", "Three.")
     engine = quick_engine(fail=(3,))
-    documents = DeepSeekOCRLoader(path, workers=1, engine=engine, keep_blank=False).load()
+    alone: dict[str, Any] = {"fallback": "none", "workers": 1}
+    documents = DeepSeekOCRLoader(path, **alone, engine=engine, keep_blank=False).load()
     assert [(item.metadata["page_number"], item.metadata["page_status"]) for item in documents] == [
         (1, "ok"),
         (3, "failed"),
     ]
     assert documents[1].page_content == ""
-    documents = DeepSeekOCRLoader(path, workers=1, engine=engine).load()
+    documents = DeepSeekOCRLoader(path, **alone, engine=engine).load()
     assert [item.metadata["page_status"] for item in documents] == ["ok", "empty", "failed"]
     with pytest.raises(PageFailed, match=r"page 3.*refused"):
-        next(DeepSeekOCRLoader(path, workers=1, engine=engine, mode="chunk", failed_pages="raise").lazy_load())
+        next(DeepSeekOCRLoader(path, **alone, engine=engine, mode="chunk", failed_pages="raise").lazy_load())
+    with pytest.raises(TruncatedOutput, match=r"page 3: .*failed_pages"):
+        DeepSeekOCRBlobParser(**alone, engine=quick_engine(cut=(3,)), failed_pages="raise").parse(Blob.from_path(path))
+
+
+def test_another_engine_reads_what_the_first_one_cannot(make_pdf: MakePdf, quick_engine: Any) -> None:
+    path = make_pdf("a.pdf", "One.", "Two.")
+    for fallback in ("local", quick_engine()):
+        loader = DeepSeekOCRLoader(path, engine=quick_engine(fail=(2,)), fallback=fallback, workers=1)
+        assert [item.metadata["page_status"] for item in loader.load()] == ["ok", "fallback"]
 
 
 def test_closing_early_stops_the_work(make_pdf: MakePdf, quick_engine: Any, children: Callable[[], set[int]]) -> None:
@@ -171,6 +192,27 @@ def test_closing_early_stops_the_work(make_pdf: MakePdf, quick_engine: Any, chil
         return children()
 
     assert asyncio.run(first()) <= before
+
+
+# Servers
+
+
+def test_a_provider_is_a_name_and_a_key(
+    make_pdf: MakePdf, chat_server: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, (url, asked) = make_pdf("a.pdf", "One."), chat_server
+    options: dict[str, Any] = {"provider": "novita", "base_url": url, "workers": 1}
+    (document,) = DeepSeekOCRLoader(path, **options, api_key="right-key", task="table").load()
+    assert document.page_content == "Asked to Convert the document to markdown table."
+    route, body = asked[0]
+    assert (route, body["model"]) == ("/v1/chat/completions", "deepseek/deepseek-ocr")
+    monkeypatch.setenv("NOVITA_API_KEY", "right-key")
+    (document,) = DeepSeekOCRBlobParser(**options, prompt="say this.").parse(Blob.from_path(path))
+    assert document.page_content == "Asked to say this."
+    monkeypatch.setenv("NOVITA_API_KEY", "wrong-key")
+    with pytest.raises(EngineMisconfigured, match="NOVITA_API_KEY") as caught:
+        DeepSeekOCRLoader(path, **options).load()
+    assert "wrong-key" not in str(caught.value)
 
 
 # Blobs
@@ -216,6 +258,9 @@ def test_wrong_options_are_refused_at_once() -> None:
         DeepSeekOCRLoader("a.pdf", max_tokens=3)
     with pytest.raises(ValueError, match="gpt2"):
         DeepSeekOCRBlobParser(tokenizer="gpt2")
+    with pytest.raises(ValueError, match="folder is empty"):
+        DeepSeekOCRBlobParser(figures_read="parse")
+    assert DeepSeekOCRBlobParser(figures="figures").read_options().figures == FigureOptions(folder="figures")
 
 
 # Stores and the index
@@ -296,7 +341,16 @@ def test_documents_of_other_loaders_are_split_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"mode": "chunks"}, {"failed_pages": "rasie"}, {"on_error": "stop"}, {"engine": "gpt"}, {"max_tokens": 3}]
+    "wrong",
+    [
+        {"mode": "chunks"},
+        {"failed_pages": "rasie"},
+        {"on_error": "stop"},
+        {"engine": "gpt"},
+        {"max_tokens": 3},
+        {"fallback": "auto"},
+        {"task": "translate"},
+    ],
 )
 def test_wrong_settings_are_refused_at_once(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -31,10 +31,13 @@ from pydantic import SecretStr, ValidationError
 from deepseek_ocr_rag import (
     CorruptSource,
     Document,
+    EngineMisconfigured,
     LocalEngine,
     PageFailed,
     Passage,
+    Price,
     ReplayEngine,
+    TruncatedOutput,
     locate,
     records,
     token_counter,
@@ -144,7 +147,8 @@ def test_a_bad_file_raises_alone_and_is_skipped_among_others(make_pdf: MakePdf, 
 
 def test_blank_pages_can_be_left_out_and_failed_ones_cannot(make_pdf: MakePdf, quick_engine: Any) -> None:
     path = make_pdf("a.pdf", "One.", "", "Three.")
-    documents = DeepSeekOCRReader(engine=quick_engine(fail=(3,)), workers=1, keep_blank=False).load_data(path)
+    reader = DeepSeekOCRReader(engine=quick_engine(fail=(3,)), fallback="none", workers=1, keep_blank=False)
+    documents = reader.load_data(path)
     assert [document.metadata["page_number"] for document in documents] == [1, 3]
     failed = documents[1]
     assert failed.text == ""
@@ -157,9 +161,19 @@ def test_blank_pages_can_be_left_out_and_failed_ones_cannot(make_pdf: MakePdf, q
 
 
 def test_a_failed_page_can_stop_everything(make_pdf: MakePdf, quick_engine: Any) -> None:
-    reader = DeepSeekOCRReader(mode="chunk", engine=quick_engine(fail=(2,)), workers=1, failed_pages="raise")
-    with pytest.raises(PageFailed, match=r"page 2.*refused.*failed_pages"):
-        next(iter(reader.lazy_load_data(make_pdf("a.pdf", "One.", "Two."))))
+    path = make_pdf("a.pdf", "One.", "Two.")
+    for engine, error in ((quick_engine(fail=(2,)), PageFailed), (quick_engine(cut=(2,)), TruncatedOutput)):
+        reader = DeepSeekOCRReader(mode="chunk", engine=engine, fallback="none", workers=1, failed_pages="raise")
+        with pytest.raises(error, match=r"page 2: .*failed_pages"):
+            next(iter(reader.lazy_load_data(path)))
+
+
+def test_another_engine_reads_what_the_first_one_cannot(make_pdf: MakePdf, quick_engine: Any) -> None:
+    path = make_pdf("a.pdf", "One.", "Two.")
+    reader = DeepSeekOCRReader(engine=quick_engine(fail=(2,)), workers=1, failed_pages="raise")
+    assert [document.metadata["page_status"] for document in reader.load_data(path)] == ["ok", "fallback"]
+    reader = DeepSeekOCRReader(engine=quick_engine(fail=(2,)), fallback=quick_engine(), workers=1)
+    assert [document.text for document in reader.load_data(path)] == ["# Part 1\n\nOne.", "# Part 2\n\nTwo."]
 
 
 def test_closing_early_stops_the_work(make_pdf: MakePdf, quick_engine: Any, children: Callable[[], set[int]]) -> None:
@@ -180,11 +194,55 @@ def test_progress_counts_pages(make_pdf: MakePdf, quick_engine: Any, capfd: pyte
     assert "3/3" in capfd.readouterr().err
 
 
+# Servers
+
+
+def test_a_provider_is_a_name_and_a_key(
+    make_pdf: MakePdf, chat_server: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, (url, asked) = make_pdf("a.pdf", "One."), chat_server
+    options: dict[str, Any] = {"provider": "novita", "base_url": url, "workers": 1}
+    (document,) = DeepSeekOCRReader(**options, api_key=SecretStr("right-key"), task="table").load_data(path)
+    assert document.text == "Asked to Convert the document to markdown table."
+    route, body = asked[0]
+    assert (route, body["model"]) == ("/v1/chat/completions", "deepseek/deepseek-ocr")
+    monkeypatch.setenv("NOVITA_API_KEY", "right-key")
+    (document,) = DeepSeekOCRReader(**options, prompt="say this.").load_data(path)
+    assert document.text == "Asked to say this."
+
+
+def test_a_wrong_key_or_none_stops_the_load(
+    make_pdf: MakePdf, chat_server: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, (url, asked) = make_pdf("a.pdf", "One.", "Two."), chat_server
+    for name in ("NOVITA_API_KEY", "DEEPSEEK_OCR_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(EngineMisconfigured, match="NOVITA_API_KEY"):
+        DeepSeekOCRReader(provider="novita", base_url=url).load_data(path)
+    assert asked == []
+    with pytest.raises(EngineMisconfigured, match="NOVITA_API_KEY") as caught:
+        DeepSeekOCRReader(provider="novita", base_url=url, api_key=SecretStr("wrong-key"), workers=1).load_data(path)
+    assert "wrong-key" not in str(caught.value)
+
+
 # As a component
 
 
 def secretive() -> DeepSeekOCRReader:
-    return DeepSeekOCRReader(api_key=SecretStr("sk-1234"), password=SecretStr("hush"), mode="chunk", pages=[1, 2])
+    return DeepSeekOCRReader(
+        provider="novita",
+        api_key=SecretStr("sk-1234"),
+        password=SecretStr("hush"),
+        mode="chunk",
+        task="locate",
+        reference="a seal",
+        resolution="base",
+        fallback="none",
+        figures="memory://figures",
+        figures_read="parse",
+        price=Price(input_per_million=0.03, output_per_million=0.06),
+        pages=[1, 2],
+    )
 
 
 def test_secrets_do_not_show_but_travel() -> None:
@@ -201,33 +259,53 @@ def test_dict_and_json_there_and_back() -> None:
     assert json.loads(reader.to_json()) == reader.to_dict()
     for other in (DeepSeekOCRReader.from_dict(reader.to_dict()), DeepSeekOCRReader.from_json(reader.to_json())):
         assert other.to_dict() == reader.to_dict()
+        assert (other.price, other.figures_read) == (reader.price, "parse")
         assert other.api_key is None
 
 
 def test_an_engine_object_travels_or_says_that_it_does_not() -> None:
-    engine = LocalEngine(dpi=300)
-    reader = DeepSeekOCRReader(engine=engine)
-    assert pickle.loads(pickle.dumps(reader)).engine == engine
+    engine, fallback = LocalEngine(dpi=300), LocalEngine(ocr="none")
+    reader = DeepSeekOCRReader(engine=engine, fallback=fallback)
+    other = pickle.loads(pickle.dumps(reader))
+    assert (other.engine, other.fallback) == (engine, fallback)
     data = json.loads(reader.to_json())
-    assert data["engine"] == engine.fingerprint
-    with pytest.raises(ValidationError, match="pass it again"):
-        DeepSeekOCRReader.from_dict(data)
-    assert DeepSeekOCRReader.from_dict(data, engine=engine) == reader
+    assert (data["engine"], data["fallback"]) == (engine.fingerprint, fallback.fingerprint)
+    for given in ({"engine": engine}, {"fallback": fallback}):
+        with pytest.raises(ValidationError, match="pass it again"):
+            DeepSeekOCRReader.from_dict(data, **given)
+    assert DeepSeekOCRReader.from_dict(data, engine=engine, fallback=fallback) == reader
 
 
-def test_an_engine_that_cannot_be_pickled_is_not_lost_in_silence() -> None:
+@pytest.mark.parametrize("place", ["engine", "fallback"])
+def test_an_engine_that_cannot_be_pickled_is_not_lost_in_silence(place: str) -> None:
     engine: Any = ReplayEngine.from_texts({})
     engine.lock = threading.Lock()
-    reader = DeepSeekOCRReader(engine=engine)
+    reader = DeepSeekOCRReader(**{place: engine})
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(reader)
-    assert reader.engine is engine
+    assert getattr(reader, place) is engine
 
 
-@pytest.mark.parametrize("wrong", [{"mode": "line"}, {"max_tokens": 3}, {"tokenizer": "gpt2"}, {"engine": object()}])
-def test_wrong_options_are_refused_at_once(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        DeepSeekOCRReader(**wrong)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mode": "line"},
+        {"max_tokens": 3},
+        {"tokenizer": "gpt2"},
+        {"engine": object()},
+        {"engine": "none"},
+        {"fallback": "auto"},
+        {"task": "translate"},
+        {"task": "locate"},
+        {"resolution": "huge"},
+        {"figures_read": "parse"},
+        {"price": 3},
+    ],
+)
+def test_wrong_options_are_refused_at_once_and_the_key_beside_them_is_not_shown(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        DeepSeekOCRReader(**wrong | {"api_key": "sk-1234"})
+    assert "sk-1234" not in str(caught.value)
 
 
 # Called by others
@@ -330,13 +408,14 @@ def test_a_login_in_the_address_is_refused() -> None:
     with pytest.raises(ValueError, match="must not hold a login") as caught:
         DeepSeekOCRReader(base_url="https://me:hunter2@host/v1")
     assert "api_key" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_one_blank_page_does_not_mark_the_whole_file(make_pdf: MakePdf, quick_engine: Any) -> None:
     reader = DeepSeekOCRReader(mode="document", engine=quick_engine(), workers=1)
     (document,) = reader.load_data(make_pdf("a.pdf", "One.", ""))
     assert document.metadata["page_status"] == "ok"
-    reader = DeepSeekOCRReader(mode="document", engine=quick_engine(fail=(2,)), workers=1)
+    reader = DeepSeekOCRReader(mode="document", engine=quick_engine(fail=(2,)), fallback="none", workers=1)
     (document,) = reader.load_data(make_pdf("b.pdf", "One.", "Two."))
     assert document.metadata["page_status"] == "failed"
     assert "page_status" not in document.get_content(MetadataMode.EMBED)  # would be embedded with every node

@@ -16,7 +16,15 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from llama_index.core.bridge.pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
+from llama_index.core.bridge.pydantic import (
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document
 
@@ -25,17 +33,24 @@ from deepseek_ocr_rag import (
     EXCLUDED_FROM_LLM,
     ChunkOptions,
     Engine,
+    FigureOptions,
+    FigureReading,
     Input,
     Mode,
+    Price,
     Progress,
     ReadOptions,
     Record,
+    Resolution,
+    Task,
     aread,
     check_pages,
     read,
     records,
 )
 from deepseek_ocr_rag import Document as ReadDocument
+
+from .events import announced, in_span
 
 SHOWN = ("source", "file_name", "page_label", "section_path")
 """Our keys that somebody is shown."""
@@ -53,22 +68,50 @@ class DeepSeekOCRReader(BasePydanticReader):
     ``regions``, the boxes of its lines, for ``deepseek_ocr_rag.locate`` and ``highlight_page``. An embedder is shown
     the text and its ``section_path`` only.
 
+    What each page and the whole load cost is told by LlamaIndex's instrumentation, see :mod:`.events`.
+
     Examples:
         ``DeepSeekOCRReader(mode="chunk").load_data("report.pdf")``
+        ``DeepSeekOCRReader(provider="novita").load_data("scan.pdf")``
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a wrong option must not show the key beside it
 
     mode: Mode = Field(default="page", description="What one document is: a page, a whole file, or a chunk.")
     engine: Literal["auto", "local"] | Engine = Field(
         default="auto",
-        description="'auto' is the server that base_url names, else 'local', which is offline; or an engine object.",
+        description="'auto' is DeepSeek-OCR where a server is set, else 'local', which is offline; or an object.",
+    )
+    provider: str = Field(
+        default="", description="Who serves the model, such as 'novita' or 'vllm'; also from DEEPSEEK_OCR_PROVIDER."
     )
     base_url: str = Field(
-        default="", repr=False, description="OpenAI-style server, without a login; also from DEEPSEEK_OCR_BASE_URL."
+        default="",
+        repr=False,
+        description="The server's address, without a login, where it is not the provider's usual one; also from "
+        "DEEPSEEK_OCR_BASE_URL.",
     )
     model: str = Field(default="", description="The model's name on that server; also from DEEPSEEK_OCR_MODEL.")
     api_key: SecretStr | None = Field(
-        default=None, exclude=True, repr=False, description="Its key; also from DEEPSEEK_OCR_API_KEY."
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Its key; also from the provider's own variable, or DEEPSEEK_OCR_API_KEY.",
     )
+    task: Task = Field(default="markdown", description="Which of the model's prompts to send.")
+    prompt: str = Field(default="", description="Sent instead of the task's own prompt.")
+    reference: str = Field(default="", description="What the task 'locate' looks for.")
+    resolution: Resolution = Field(default="auto", description="The model's mode; 'auto' goes by the smallest text.")
+    fallback: Literal["local", "none"] | Engine = Field(
+        default="local",
+        description="Who reads pages that the server could not read to their end: 'local' is offline, 'none' nobody.",
+    )
+    figures: str = Field(default="", description="Folder, or fsspec address, for the pictures of figures.")
+    figures_read: FigureReading = Field(
+        default="none",
+        description="Whether the model reads figures: 'parse' for charts as tables, 'describe' in words.",
+    )
+    price: Price | None = Field(default=None, description="What is paid, for the cost in events.")
     pages: str | int | list[int] | None = Field(default=None, description="Such as '1-3,7', from 1; None is all.")
     password: SecretStr | None = Field(default=None, exclude=True, repr=False, description="For encrypted PDFs.")
     allow_urls: bool = Field(default=False, description="Whether http and https inputs are fetched.")
@@ -82,7 +125,8 @@ class DeepSeekOCRReader(BasePydanticReader):
     )
     failed_pages: Literal["keep", "raise"] = Field(
         default="keep",
-        description="'raise' stops at a file of which a page failed, before any of its documents is given.",
+        description="'raise' stops at a file of which a page failed, came back empty, or was not read to its end, "
+        "before any of its documents is given.",
     )
     ids: Literal["content", "source"] = Field(
         default="content",
@@ -97,13 +141,14 @@ class DeepSeekOCRReader(BasePydanticReader):
         """The type's tag in serialized readers."""
         return "DeepSeekOCRReader"
 
-    @field_validator("engine", mode="before")
+    @field_validator("engine", "fallback", mode="before")
     @classmethod
-    def _check_engine(cls, value: object) -> object:
-        if isinstance(value, str) and value not in ("auto", "local"):
+    def _check_engine(cls, value: object, info: ValidationInfo) -> object:
+        names = ("auto", "local") if info.field_name == "engine" else ("local", "none")
+        if isinstance(value, str) and value not in names:
             raise ValueError(
-                f"{value!r} is none. Pass 'auto', 'local' or an engine object. The object itself is not in to_dict(): "
-                "pass it again, DeepSeekOCRReader.from_dict(data, engine=...)"
+                f"{value!r} is none. Pass {names[0]!r}, {names[1]!r} or an engine object. The object itself is not in "
+                f"to_dict(): pass it again, DeepSeekOCRReader.from_dict(data, {info.field_name}=...)"
             )
         return value
 
@@ -114,13 +159,14 @@ class DeepSeekOCRReader(BasePydanticReader):
             raise ValueError("base_url must not hold a login, since readers are serialized. Pass api_key instead.")
         return value
 
-    @field_serializer("engine")
+    @field_serializer("engine", "fallback")
     def _name_engine(self, value: str | Engine) -> str:
         return value if isinstance(value, str) else value.fingerprint
 
     @model_validator(mode="after")
-    def _check_chunks(self) -> DeepSeekOCRReader:
+    def _check_options(self) -> DeepSeekOCRReader:
         self._chunk_options()
+        self._options(None, None)
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,14 +175,16 @@ class DeepSeekOCRReader(BasePydanticReader):
         Raises:
             TypeError: If the engine cannot be pickled; another one must not take its place.
         """
-        try:
-            pickle.dumps(self.engine)
-        except Exception as error:  # objects raise what they like
-            raise TypeError(
-                f"{type(self.engine).__name__} cannot be pickled: use num_workers=None, or another engine"
-            ) from error
+        for engine in (self.engine, self.fallback):
+            try:
+                pickle.dumps(engine)
+            except Exception as error:  # objects raise what they like
+                raise TypeError(
+                    f"{type(engine).__name__} cannot be pickled: use num_workers=None, or another engine"
+                ) from error
         return super().__getstate__()
 
+    @in_span
     def load_data(
         self, file: Input | Iterable[Input], extra_info: Mapping[str, Any] | None = None, fs: Any = None
     ) -> list[Document]:
@@ -150,23 +198,26 @@ class DeepSeekOCRReader(BasePydanticReader):
         Raises:
             SourceError: If a file cannot be read; ``on_error`` says whether.
             PageFailed: If a page cannot be read and ``failed_pages`` is ``raise``.
+            OutputError: If a page was not read to its end, or came back empty, and ``failed_pages`` is ``raise``.
+            EngineMisconfigured: If address, key or model of the server are wrong, so that it can read no page.
         """
         return list(self.lazy_load_data(file, extra_info, fs))
 
     def lazy_load_data(
         self, file: Input | Iterable[Input], extra_info: Mapping[str, Any] | None = None, fs: Any = None
     ) -> Iterator[Document]:
-        """Like :meth:`load_data`, file by file; closing the iterator stops all work."""
-        with _progress(show=self.show_progress) as progress, closing(read(file, self._options(fs, progress))) as found:
+        """Like :meth:`load_data`, file by file and without a span; closing the iterator stops all work."""
+        with self._told() as progress, closing(read(file, self._options(fs, progress))) as found:
             for document in found:
                 yield from self._documents(document, extra_info or {})
 
+    @in_span
     async def aload_data(
         self, file: Input | Iterable[Input], extra_info: Mapping[str, Any] | None = None, fs: Any = None
     ) -> list[Document]:
         """Like :meth:`load_data`, without blocking the event loop; of many calls, a few read at the same time."""
         documents: list[Document] = []
-        with _progress(show=self.show_progress) as progress:
+        with self._told() as progress:
             async with _place(), aclosing(aread(file, self._options(fs, progress))) as found:
                 async for document in found:
                     # Counting tokens takes its time.
@@ -182,9 +233,16 @@ class DeepSeekOCRReader(BasePydanticReader):
     def _options(self, fs: Any, progress: Callable[[Progress], None] | None) -> ReadOptions:
         return ReadOptions(
             engine=self.engine,
+            provider=self.provider,
             base_url=self.base_url,
             model=self.model,
             api_key=self.api_key.get_secret_value() if self.api_key else "",
+            task=self.task,
+            prompt=self.prompt,
+            reference=self.reference,
+            resolution=self.resolution,
+            fallback=self.fallback,
+            figures=self._figures(),
             pages=tuple(self.pages) if isinstance(self.pages, list) else self.pages,
             password=self.password.get_secret_value() if self.password else "",
             allow_urls=self.allow_urls,
@@ -194,6 +252,23 @@ class DeepSeekOCRReader(BasePydanticReader):
             on_error=self.on_error,
             progress=progress,
         )
+
+    @contextmanager
+    def _told(self) -> Iterator[Callable[[Progress], None]]:
+        """Whatever is to be told of each page: the events, and the bar where it is wanted."""
+        with announced(price=self.price) as announce, _progress(show=self.show_progress) as advance:
+
+            def report(progress: Progress) -> None:
+                announce(progress)
+                if advance is not None:
+                    advance(progress)
+
+            yield report
+
+    def _figures(self) -> FigureOptions | None:
+        if not self.figures and self.figures_read == "none":
+            return None
+        return FigureOptions(folder=self.figures, read=self.figures_read)
 
     def _chunk_options(self) -> ChunkOptions:
         return ChunkOptions(max_tokens=self.max_tokens, counter=self.tokenizer)
