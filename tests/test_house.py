@@ -18,19 +18,20 @@ PACKAGE = ROOT / "src" / "deepseek_ocr_rag"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = {
-    0: ["errors", "geometry", "prompts", "tokens"],
-    1: ["document", "sniff", "office", "download", "numerals"],
-    2: ["recognition", "tables", "quotes", "listing", "headings"],
-    3: ["grounding", "source", "paging", "split"],
-    4: ["engines", "blocks", "align", "pack"],
-    5: ["worker", "assemble", "chunk"],
-    6: ["render", "flow", "metadata"],
-    7: ["cite", "records"],
-    8: ["highlight", "export", "rechunk", "retrieve", "options"],
-    9: ["pipeline"],
-    10: ["searchers", "console", "doctor"],
-    11: ["demo"],
-    12: ["cli", "__init__"],
+    0: ["errors", "geometry", "prompts", "tokens", "modes", "usage"],
+    1: ["document", "sniff", "office", "download", "numerals", "families", "loops", "drawings", "hypertext"],
+    2: ["recognition", "marks", "tables", "quotes", "listing", "headings", "captions"],
+    3: ["grounding", "source", "paging", "split", "cutting", "seams", "markup"],
+    4: ["pieces"],
+    5: ["engines", "blocks", "align", "pack"],
+    6: ["measure", "assemble", "chunk", "pages"],
+    7: ["worker", "flow", "metadata"],
+    8: ["render", "cite", "records", "figures", "calibration"],
+    9: ["findings", "highlight", "export", "rechunk", "retrieve", "options"],
+    10: ["pipeline", "probe", "reading", "spending"],
+    11: ["searchers", "console", "doctor"],
+    12: ["demo"],
+    13: ["cli", "__init__"],
 }
 RANK_OF = {name: rank for rank, names in RANKS.items() for name in names}
 
@@ -40,6 +41,9 @@ PURE = [
     "document",
     "grounding",
     "tables",
+    "loops",
+    "seams",
+    "pieces",
     "blocks",
     "align",
     "assemble",
@@ -52,7 +56,7 @@ ALLOWED = set(sys.stdlib_module_names) | {"rapidfuzz"}
 
 WORKER_ONLY = {"pymupdf", "PIL", "numpy", "onnxruntime", "rapidocr"}
 """Law 3: heavy libraries load when first used; only modules that run inside the worker import them at the top."""
-RUN_IN_WORKER = {"paging", "engines.embedded"}
+RUN_IN_WORKER = {"paging", "measure", "engines.embedded"}
 
 
 def _name(path: Path) -> str:
