@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from deepseek_ocr_rag import measure as measuring
 from deepseek_ocr_rag.measure import Measured, measure, original_pixels
+from deepseek_ocr_rag.modes import plan
 from deepseek_ocr_rag.paging import PicturePage, open_file
 
 PROSE = (
@@ -57,6 +59,32 @@ def test_a_text_layer_tells_its_font_size_and_length(tmp_path: Path, size: float
 def test_a_few_tiny_letters_are_not_the_ordinary_text(tmp_path: Path) -> None:
     found = looked_at(letter(tmp_path / "a.pdf", size=12, extra="labels of a chart " * 20))
     assert found.look.text_height * 842 == pytest.approx(12, rel=0.02)
+
+
+def test_small_print_in_lines_is_ordinary_text_though_it_is_little_of_the_page(tmp_path: Path) -> None:
+    def smallest(notes: list[str], name: str) -> float:
+        document = pymupdf.open()
+        page = document.new_page(width=595, height=842)
+        for number in range(40):
+            page.insert_text((50, 50 + number * 16), PROSE[:70], fontsize=12)
+        for number, note in enumerate(notes):
+            page.insert_text((50, 760 + number * 6), note, fontsize=4)
+        document.save(tmp_path / name)
+        return looked_at(tmp_path / name).look.text_height * 842
+
+    assert smallest(["Conditions that apply to every passenger of the line."] * 3, "notes.pdf") == pytest.approx(4)
+    assert smallest(["12", "7 b", "net"] * 5, "marks.pdf") == pytest.approx(12)  # marks and labels are no lines
+    assert smallest(["See page 4 of it."], "one.pdf") == pytest.approx(12)
+
+
+def test_short_lines_of_a_slide_count_as_before(tmp_path: Path) -> None:
+    document = pymupdf.open()
+    page = document.new_page(width=842, height=595)
+    page.insert_text((50, 100), "The harbour and its ships in the last two hundred years", fontsize=30)
+    for number in range(6):
+        page.insert_text((50, 150 + number * 30), "Barrels counted", fontsize=12)
+    document.save(tmp_path / "slide.pdf")
+    assert looked_at(tmp_path / "slide.pdf").look.text_height * 595 == pytest.approx(12)
 
 
 def test_ideographs_count_for_what_they_cost(tmp_path: Path) -> None:
@@ -112,6 +140,81 @@ def test_slanting_lines_are_read_as_well(tmp_path: Path, turned: int) -> None:
     straight = scan(letter(tmp_path / "a.pdf")).picture(long_side=1400)
     askew = PicturePage(straight.rotate(3 - turned, fillcolor=255), 1)
     assert measure(askew, upright=True).turn == (360 - turned) % 360
+
+
+FONT = ImageFont.load_default(20)
+
+
+def table(*, labels: bool, text: bool = False) -> Image.Image:
+    """An upright page of numbers in aligned columns, whose digits stand on each other."""
+    picture = Image.new("L", (1240, 1754), 255)
+    draw = ImageDraw.Draw(picture)
+    draw.text((100, 40), "Table 4. Results by year and region, in millions", fill=0, font=FONT)
+    chance = random.Random(1)
+    for number in range(47):
+        top = 100 + number * 34
+        if text and number < 14:
+            draw.text(
+                (80, top), "The table below shows how the figures have developed over the years.", fill=0, font=FONT
+            )
+            continue
+        if labels:
+            draw.text((80, top), ("France", "Germany", "Italy", "Netherlands")[number % 4], fill=0, font=FONT)
+        for column in range(8):
+            draw.text((340 + column * 100, top), f"{chance.random() * 100:.2f}", fill=0, font=FONT)
+    return picture
+
+
+@needs_rapidocr
+@pytest.mark.parametrize(("labels", "text"), [(False, False), (True, False), (True, True)])
+def test_upright_tables_of_numbers_are_not_laid_on_their_side(labels: bool, text: bool) -> None:
+    found = measure(PicturePage(table(labels=labels, text=text), 1), upright=True)
+    assert found.turn == 0
+    assert found.look.text_height * 1754 == pytest.approx(20, rel=0.25)
+
+
+@needs_rapidocr
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_tables_with_text_that_lie_on_their_side_are_turned(turned: int) -> None:
+    lying = table(labels=True, text=True).rotate(-turned, expand=True)
+    assert measure(PicturePage(lying, 1), upright=True).turn == 360 - turned
+
+
+@needs_rapidocr
+@pytest.mark.parametrize("turned", [0, 90, 270])
+def test_equal_letters_that_stand_on_each_other_are_no_text(turned: int) -> None:
+    picture = Image.new("L", (1240, 1754), 255)
+    for number in range(40):
+        ImageDraw.Draw(picture).text((100, 80 + number * 40), PROSE[:64], fill=0, font=ImageFont.load_default(26))
+    page = PicturePage(picture.rotate(-turned, expand=True), 1)
+    assert measure(page, upright=True).turn == (360 - turned) % 360
+
+
+@pytest.mark.parametrize(("width", "height", "size"), [(600, 12_000, 20), (1080, 9000, 32), (600, 3000, 20)])
+def test_long_strips_are_looked_at_closely_enough(width: int, height: int, size: int) -> None:
+    picture = Image.new("L", (width, height), 255)
+    for top in range(20, height - 60, size * 3 // 2):
+        line = f"Item number {top}   price 3.99 total"
+        ImageDraw.Draw(picture).text((20, top), line, fill=0, font=ImageFont.load_default(size))
+    found = measure(PicturePage(picture, 1), upright=False)
+    assert found.look.text_height * height == pytest.approx(size, rel=0.3)
+    planned = plan(found.look)
+    assert planned.is_tiled
+    assert planned.long_side / height * size > 16
+
+
+def test_faint_lines_are_looked_at_again() -> None:
+    picture = Image.new("L", (3600, 5000), 255)
+    for top in range(100, 4900, 19):
+        ImageDraw.Draw(picture).text((100, top), PROSE * 2, fill=0, font=ImageFont.load_default(11))
+    found = measure(PicturePage(picture, 1), upright=False)
+    assert found.look.text_height * 5000 == pytest.approx(11, rel=0.3)  # at Gundam's size lines run together: 27
+
+
+@pytest.mark.parametrize(("width", "height"), [(3, 14_400), (14_400, 3), (1, 1)])
+def test_slivers_are_measured_without_a_word(width: int, height: int) -> None:
+    found = measure(PicturePage(Image.effect_noise((width, height), 90), 1), upright=False)
+    assert found.look.text_height == 0
 
 
 @needs_rapidocr

@@ -121,6 +121,13 @@ def test_strips_are_cut_although_nothing_is_known_of_their_text() -> None:
     assert not plan(Look(width=750, height=1500)).is_tiled
 
 
+def test_strips_whose_text_is_judged_by_ink_keep_about_their_pixels() -> None:
+    receipt = Look(width=600, height=12_000, pixels=12_000, text_height=20 / 12_000, is_estimate=True)
+    assert plan(receipt).long_side > 0.9 * 12_000
+    headlines = Look(width=600, height=12_000, pixels=12_000, text_height=80 / 12_000, is_estimate=True)
+    assert plan(headlines).long_side < 0.5 * 12_000
+
+
 def test_a_servers_limit_makes_tiles_only_where_the_text_needs_them() -> None:
     assert plan(Look(**A4), max_side=1024).long_side == 1024
     assert not plan(Look(**A4), max_side=1024).is_tiled

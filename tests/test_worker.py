@@ -149,6 +149,33 @@ def test_a_part_of_the_page_is_drawn_alone_and_not_turned(tmp_path: Path) -> Non
     assert len(page.words) > 100
 
 
+def test_a_part_has_no_more_pixels_than_its_page(tmp_path: Path) -> None:
+    scan = Image.new("L", (600, 800), 255)
+    scan.paste(0, (100, 100, 160, 150))
+    scan.save(tmp_path / "scan.png")
+    made = pymupdf.open()
+    page = made.new_page(width=600, height=800)
+    page.insert_image(page.rect, filename=tmp_path / "scan.png")
+    made.save(tmp_path / "scan.pdf")
+    figure = [100 / 600, 100 / 800, 160 / 600, 150 / 800]
+    for name, media_type in (("scan.pdf", "application/pdf"), ("scan.png", "image/png")):
+        _, data = visit(tmp_path / name, {"image": {"long_side": 1024}, "crop": figure}, media_type=media_type)
+        assert size_of(data) == (60, 50)
+    inch = [0.0, 0.0, 72 / 595, 72 / 842]
+    print_page(tmp_path / "p.pdf", size=12)
+    shown, data = visit(tmp_path / "p.pdf", {"image": {"long_side": 1024}, "crop": inch})
+    assert size_of(data) == (300, 300)
+    assert "all that there is" in shown.resolution
+
+
+@pytest.mark.parametrize("wish", [{"long_side": 640, "max_side": 500}, {"max_side": 500}, {"long_side": 500}])
+def test_no_part_is_over_the_limit(tmp_path: Path, wish: dict[str, object]) -> None:
+    print_page(tmp_path / "p.pdf", size=12, width=613.7, height=801.3)
+    for left, top, right in [(0.111, 0.1, 0.733), (0.2013, 0.077, 0.9), (1 / 3, 1 / 7, 0.871)]:
+        page, data = visit(tmp_path / "p.pdf", {"image": wish, "crop": [left, top, right, 0.4]})
+        assert max(size_of(data)) == max(page.width, page.height) == 500
+
+
 def test_pictures_are_not_enlarged_and_stay_whole_for_the_next_visit(tmp_path: Path) -> None:
     Image.effect_noise((300, 5000), 60).save(tmp_path / "strip.png")
     for _ in range(2):

@@ -1,27 +1,28 @@
 """What a page shows, measured inside the worker: the size of its text, how much there is, and which way up it stands.
 
-The text layer tells all of it where it can be believed. Of pictures, lines are found by the ink alone: in narrow
-upright strips of the page, text makes runs of rows with ink, about as high as its capitals; lying strips of the same
-page have few. So which way lines run costs milliseconds, and only a few of them are read, to tell up from down. Doubt
-leaves a page as it is, and nothing that goes wrong here costs the page.
+The text layer tells all of it where it can be believed. Of pictures, lines are found by the ink alone. Which way they
+run is clear of pages of prose, and a few of them are read to tell up from down; columns of a table look like lines that
+run down the page, so that some are read either way. Doubt leaves a page as it is, and nothing that goes wrong here
+costs the page.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from .engines.embedded.ocr import RapidOcr, Reader, Tesseract, find_reader, rapidocr_installed
 from .engines.embedded.textlayer import LayerReport, inspect_layer
 from .errors import EngineUnavailable
 from .geometry import QuarterTurn
-from .modes import Look, gundam_side
+from .ink import CAPITALS, Line, find_ink, find_lines, font_size, quantile, share_across
+from .modes import LONGEST, STRIP_SHORT, Look, gundam_side
 from .paging import OpenPage
 
 Pixels = np.ndarray[Any, Any]
@@ -29,28 +30,21 @@ Pixels = np.ndarray[Any, Any]
 SMALL_SHARE = 0.1
 """The smallest ordinary text is that which a tenth of the characters is not larger than: no lone footnote mark."""
 
+FINE_SHARE = 0.02
+SMALL_LINE = 40
+"""Of what stands in lines, as footnotes do, this share is enough, and at least so many characters."""
+
+LINE_WORDS, LINE_CHARACTERS = 3, 12
+"""A line has so much of one size: what has less is marks, subscripts, labels."""
+
 STRAY = 0.25
 """Characters of less than this share of the middle size are not for reading: hidden labels of charts, mostly."""
-
-WIDE_SHARE = 0.3
-"""The same for lines of ink, whose height depends on their letters."""
-
-CAPITALS = 0.72
-"""Height of a line's ink as a share of its font size. Measured on 63 pages of known font size: 0.74 in the middle, nine
-of ten within 0.67 and 0.95."""
 
 STRIP = 120
 """Pixels of a strip's width: about a dozen letters, so that slanting and neighbouring columns hardly matter."""
 
 SAMPLE_STRIP = 180
 
-WORD = 6
-"""Heights of a line after which there is a gap between letters or words at the latest; rules have none."""
-
-SHADE = 32
-"""By how much ink is darker than the paper around it."""
-
-FEWEST_LINES = 8
 CLEAR = 0.75
 """Share of the lines that run one way at which it is no longer a question."""
 
@@ -66,7 +60,14 @@ LENGTH = 12
 """Heights of a line that are read of it."""
 
 LETTERS = 12
-"""Letters that must be read before a page is turned."""
+"""Letters that must be read before a page is turned, several of one kind in a row counting once: digits that stand on
+each other in a column are read well from the side, and so is the same letter of many lines."""
+
+FAINT = 7.0
+"""Pixels of a line's ink below which lines are lost, so that what is found says little: then one looks closer."""
+
+LARGEST_LOOK = 16_000_000
+"""Pixels of the largest picture that is looked at."""
 
 NO_READER = (
     "Its text seems to run down the page, and no OCR engine is installed that could tell which way up it stands."
@@ -91,18 +92,21 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """Rows of ink in a strip of a picture, in pixels; ``ink`` is the width that has any."""
+class _View:
+    """A page as it is looked at: the picture, its ink, and the lines that run across the page or down it."""
 
-    top: int
-    bottom: int
-    left: int
-    right: int
-    ink: float
+    picture: Image.Image
+    ink: Pixels
+    across: Sequence[Line]
+    down: Sequence[Line]
 
     @property
-    def height(self) -> int:
-        return self.bottom - self.top
+    def share(self) -> float:
+        return share_across(self.across, self.down)
+
+    def font_size(self, turn: QuarterTurn = 0) -> float:
+        """Font size in pixels; a table's columns of digits are no lines, though there may be more of them."""
+        return font_size(self.down if turn % 180 or self.share <= 1 - CLEAR else self.across)
 
 
 def measure(page: OpenPage, *, upright: bool) -> Measured:
@@ -114,17 +118,26 @@ def measure(page: OpenPage, *, upright: bool) -> Measured:
         look = _look(page, turn)
         return Measured(look=replace(look, text_height=size / max(look.height, 1.0), characters=characters), turn=turn)
     look = replace(_look(page, 0), pixels=original_pixels(page))
-    picture = page.picture(long_side=min(gundam_side(look), look.pixels or gundam_side(look)))
-    ink = _ink(picture)
-    across, down = list(_lines(ink, STRIP)), list(_lines(ink.T, STRIP))
-    turn, notes = _safe_turn(picture, ink, _share(across, down)) if upright else (0, ())
-    height = picture.width if turn % 180 else picture.height
-    lines = across if _share(across, down) >= 0.5 else down
-    if turn:
-        picture = picture.rotate(-turn, expand=True)
-    size = _font_size(lines) / height
+    seen = _view(page, look, _viewing_side(look))
+    if 0 < seen.font_size() * CAPITALS < FAINT:
+        seen = _view(page, look, 2 * _viewing_side(look))
+    turn, notes = _safe_turn(seen.picture, seen.ink, seen.share) if upright else (0, ())
+    picture = seen.picture.rotate(-turn, expand=True) if turn else seen.picture
+    size = seen.font_size(turn) / picture.height
     turned = replace(_look(page, turn), pixels=look.pixels, text_height=size, is_estimate=True)
     return Measured(look=turned, turn=turn, picture=picture, warnings=notes)
+
+
+def _viewing_side(look: Look) -> int:
+    """Pixels of the longer side that Gundam can use; of a strip more, as its width has to show letters."""
+    return round(max(gundam_side(look), STRIP_SHORT * look.long / look.short))
+
+
+def _view(page: OpenPage, look: Look, side: int) -> _View:
+    largest = math.sqrt(LARGEST_LOOK * look.long / look.short)
+    picture = page.picture(long_side=max(1, int(min(side, look.pixels or LONGEST, LONGEST, largest))))
+    ink = find_ink(picture)
+    return _View(picture, ink, list(find_lines(ink, STRIP)), list(find_lines(ink.T, STRIP)))
 
 
 def original_pixels(page: OpenPage) -> int:
@@ -155,75 +168,34 @@ def _layer_text(page: Any) -> tuple[float, int]:
 
     Ideographs count threefold: each costs the model about a token, of which other scripts need one for four characters.
     """
-    spans = [
-        (float(span["size"]), len(text), sum(char >= "\u2e80" for char in text))
-        for block in page.get_text("dict", flags=0)["blocks"]
-        for line in block.get("lines", ())
-        for span in line["spans"]
-        if (text := "".join(span["text"].split()))
-    ]
-    sizes, counts = [size for size, _, _ in spans], [count for _, count, _ in spans]
-    middle = _quantile(sizes, counts, 0.5)
-    kept = [(size, count) for size, count, _ in spans if size >= STRAY * middle]
-    smallest = _quantile([size for size, _ in kept], [count for _, count in kept], SMALL_SHARE)
+    spans: list[tuple[float, int, int]] = []
+    lines: list[tuple[float, int]] = []
+    for block in page.get_text("dict", flags=0)["blocks"]:
+        for line in block.get("lines", ()):
+            parts = [(float(span["size"]), span["text"]) for span in line["spans"] if span["text"].strip()]
+            spans += [(size, len("".join(text.split())), _ideographs(text)) for size, text in parts]
+            for size in {size for size, _ in parts}:
+                words = " ".join(text for other, text in parts if other == size).split()
+                length, dense = sum(map(len, words)), any(map(_ideographs, words))
+                if length >= LINE_CHARACTERS and (len(words) >= LINE_WORDS or dense):
+                    lines.append((size, length))
+    counts = [count for _, count, _ in spans]
+    middle = quantile([size for size, _, _ in spans], counts, 0.5)
+    whole = [(size, count) for size, count, _ in spans if size >= STRAY * middle]
+    smallest = _small(whole, SMALL_SHARE)
+    printed = [(size, count) for size, count in lines if size >= STRAY * middle]
+    total = sum(count for _, count in printed)
+    if total >= SMALL_LINE:
+        smallest = min(smallest, _small(printed, max(FINE_SHARE, SMALL_LINE / total)))
     return smallest, sum(counts) + 2 * sum(ideographs for _, _, ideographs in spans)
 
 
-def _quantile(values: Sequence[float], weights: Sequence[float], share: float) -> float:
-    """The value that this share of the weight does not exceed; 0 for none."""
-    order = sorted(zip(values, weights, strict=True))
-    left = share * sum(weights)
-    for value, weight in order:
-        left -= weight
-        if left <= 0:
-            return value
-    return order[-1][0] if order else 0.0
+def _small(sizes: Sequence[tuple[float, int]], share: float) -> float:
+    return quantile([size for size, _ in sizes], [count for _, count in sizes], share)
 
 
-def _ink(picture: Image.Image) -> Pixels:
-    """Which pixels are darker than the paper around them; of a dark page, lighter."""
-    grey = picture.convert("L")
-    shades = np.asarray(grey).astype(np.int16)
-    around = np.asarray(grey.filter(ImageFilter.BoxBlur(max(3, max(grey.size) // 60)))).astype(np.int16)
-    darker: Pixels = (around - shades if np.median(shades) > 100 else shades - around) > SHADE
-    return darker
-
-
-def _lines(ink: Pixels, width: int) -> Iterator[_Line]:
-    """Runs of rows with ink that look like text, in upright strips of about this width."""
-    tallest = max(ink.shape) / 12
-    edges = np.linspace(0, ink.shape[1], max(2, round(ink.shape[1] / width)) + 1).astype(int)
-    for left, right in itertools.pairwise(edges.tolist()):
-        strip = ink[:, left:right]
-        has_ink = np.concatenate(([False], strip.mean(axis=1) > 0.02, [False])).astype(np.int8)
-        steps = np.diff(has_ink)
-        for top, bottom in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True):
-            run = strip[top:bottom]
-            if 4 <= bottom - top <= tallest and _is_text(run):
-                yield _Line(int(top), int(bottom), left, right, float(run.any(axis=0).sum()))
-
-
-def _is_text(run: Pixels) -> bool:
-    """Whether rows of ink look like a line of text: no specks, no rule, no picture."""
-    height, width = run.shape
-    columns: Pixels = np.asarray(run.any(axis=0))
-    gaps = int((columns[:-1] & ~columns[1:]).sum())
-    return bool(columns.mean() >= 0.35 and 0.06 <= run.mean() <= 0.6 and gaps * WORD * height >= width)
-
-
-def _share(across: Sequence[_Line], down: Sequence[_Line]) -> float:
-    """Share of the lines that run across the page rather than down it; a half where there are hardly any."""
-    lying, standing = sum(line.ink for line in across), sum(line.ink for line in down)
-    few = len(across) + len(down) < FEWEST_LINES
-    return 0.5 if few else lying / (lying + standing)
-
-
-def _font_size(lines: Sequence[_Line]) -> float:
-    """Font size of the smaller lines in pixels; 0 where there are too few to tell."""
-    if len(lines) < FEWEST_LINES:
-        return 0.0
-    heights, weights = [float(line.height) for line in lines], [line.ink for line in lines]
-    return _quantile(heights, weights, WIDE_SHARE) / CAPITALS
+def _ideographs(text: str) -> int:
+    return sum(char >= "\u2e80" for char in text)
 
 
 def _safe_turn(picture: Image.Image, ink: Pixels, share: float) -> tuple[QuarterTurn, tuple[str, ...]]:
@@ -247,24 +219,31 @@ def _reader() -> Reader | None:
 
 
 def _turn(reader: Reader, picture: Image.Image, ink: Pixels, share: float) -> QuarterTurn:
-    sideways = share < 0.5
+    """The turn by which the page reads best. It is laid on its side only where that is clearly better than not to."""
     if not isinstance(reader, RapidOcr):
         guess = reader.turn(picture)
-        return guess if (guess % 180 == 90) == sideways else 0
-    turn = _better_way(reader, _samples(picture, ink, sideways), sideways)
-    if turn is None:  # askew, little text, or a script that the recognizer does not know
-        crops, sideways = reader.sample(picture)
-        turn = _better_way(reader, [crop[:, : LENGTH * len(crop)] for crop in crops[:SAMPLES]], sideways)
-    return turn or 0
+        return guess if (guess % 180 == 90) == (share < 0.5) else 0
+    upright = _way(reader, _samples(picture, ink, sideways=False), sideways=False)
+    lying = _way(reader, _samples(picture, ink, sideways=True), sideways=True) if share < CLEAR else _Way(None, 0.0)
+    if lying.turn is not None and lying.score >= upright.score + APART:
+        return lying.turn
+    if upright.turn is not None and upright.score >= lying.score:
+        return upright.turn
+    # Askew, little text, numbers alone, or a script that the recognizer does not know: the detector finds other lines.
+    crops, sideways = reader.sample(picture)
+    found = _way(reader, [crop[:, : LENGTH * len(crop)] for crop in crops[:SAMPLES]], sideways=sideways)
+    if sideways and found.score < upright.score + APART:
+        return 0
+    return found.turn or 0
 
 
-def _samples(picture: Image.Image, ink: Pixels, sideways: bool) -> list[Pixels]:
+def _samples(picture: Image.Image, ink: Pixels, *, sideways: bool) -> list[Pixels]:
     """A few pieces of lines of middling height, cut out; those of a page on its side come turned by 270 degrees."""
     pixels = np.asarray(picture.convert("RGB"))[:, :, ::-1]
     if sideways:
         pixels, ink = np.rot90(pixels), np.rot90(ink)
-    lines = list(_lines(ink, SAMPLE_STRIP))
-    middle = _quantile([line.height for line in lines], [line.ink for line in lines], 0.5)
+    lines = list(find_lines(ink, SAMPLE_STRIP))
+    middle = quantile([line.height for line in lines], [line.ink for line in lines], 0.5)
     alike = [line for line in lines if 0.6 * middle <= line.height <= 1.6 * middle]
     best = sorted(alike, key=lambda line: -line.ink)[:SAMPLES]
     return [
@@ -272,19 +251,34 @@ def _samples(picture: Image.Image, ink: Pixels, sideways: bool) -> list[Pixels]:
     ]
 
 
-def _better_way(reader: RapidOcr, crops: Sequence[Pixels], sideways: bool) -> QuarterTurn | None:
-    """The turn by which these lines read best; None for doubt."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The turn by which some lines read best, None for doubt, and the confidence in it; 0 of too little."""
+
+    turn: QuarterTurn | None
+    score: float
+
+
+def _way(reader: RapidOcr, crops: Sequence[Pixels], *, sideways: bool) -> _Way:
     as_cut, over = _reading(reader, crops), (0.0, "")
-    if as_cut[0] < SURE or len(as_cut[1]) < LETTERS:
+    if as_cut[0] < SURE or _letters(as_cut[1]) < LETTERS:
         over = _reading(reader, [crop[::-1, ::-1] for crop in crops])
     (score, text), (other, _) = (as_cut, over) if as_cut[0] >= over[0] else (over, as_cut)
-    if score < LIKELY or score - other < APART or len(text) < LETTERS:
-        return None
+    if score < LIKELY or score - other < APART or _letters(text) < LETTERS:
+        return _Way(None, score if _signs(text) >= LETTERS // 2 else 0.0)
     if not sideways:
-        return 0 if score == as_cut[0] else 180
+        return _Way(0 if score == as_cut[0] else 180, score)
     if score == as_cut[0] and _is_written_downwards(reader, crops, text):
-        return 0
-    return 270 if score == as_cut[0] else 90
+        return _Way(0, score)
+    return _Way(270 if score == as_cut[0] else 90, score)
+
+
+def _letters(text: str) -> int:
+    return sum(char.isalpha() for char, _ in itertools.groupby(text))
+
+
+def _signs(text: str) -> int:
+    return sum(1 for _ in itertools.groupby(text))
 
 
 def _reading(reader: RapidOcr, crops: Sequence[Pixels]) -> tuple[float, str]:
@@ -301,7 +295,7 @@ def _is_written_downwards(reader: RapidOcr, crops: Sequence[Pixels], text: str) 
     The recognizer reads columns that were turned by 270 degrees as well as lines, but no lone sign that lies on its
     other side.
     """
-    if sum(char >= "\u2e80" for char in text) < 0.5 * len(text):
+    if _ideographs(text) < 0.5 * len(text):
         return False
     signs: list[Pixels] = []
     for crop in crops[:SAMPLES]:

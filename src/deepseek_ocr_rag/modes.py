@@ -35,6 +35,12 @@ GUNDAM_SHORT, GUNDAM_LONG = 1280, 1920
 STRIP_SHORT = 640
 """Pixels that the short side of a strip (a screenshot, a receipt) keeps where nothing is known of its text."""
 
+STRIP = 3.0
+"""How many times as long as wide a strip is."""
+
+STRIP_MARGIN = 1.5
+"""How much larger than legible a strip is drawn whose text is judged by its ink: its parts have text of many sizes."""
+
 MOST_TILES = 16
 LONGEST = 16_000
 """No page is drawn with more pixels than this along a side."""
@@ -152,9 +158,12 @@ class Look:
     @property
     def needed(self) -> float:
         """Pixels of the longer side at which the page's text is legible; where it is unknown, for strips only."""
+        strip = STRIP_SHORT * self.long / self.short
         if self.text_height <= 0:
-            return STRIP_SHORT * self.long / self.short
-        return LEGIBLE / self.text_height * self.long / max(self.height, self.short)
+            return strip
+        needed = LEGIBLE / self.text_height * self.long / max(self.height, self.short)
+        is_rough = self.is_estimate and self.long > STRIP * self.short
+        return max(needed, min(strip, STRIP_MARGIN * needed)) if is_rough else needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,13 +148,16 @@ class MuPdfPage:
 
     def picture(self, *, long_side: int, part: Box = WHOLE) -> Image.Image:
         """Draw the page as displayed, or a part of it, RGB, its longer side ``long_side`` pixels."""
-        zoom = min(long_side, MAX_SIDE) / max(self.width * part.width, self.height * part.height, 1e-6)
+        limit = min(long_side, MAX_SIDE)
+        zoom = limit / max(self.width * part.width, self.height * part.height, 1e-6)
         matrix = pymupdf.Matrix(zoom, zoom).prerotate(self.rotation)
         rect = self._page.rect
         x0, y0, x1, y1 = part.turned(inverse_turn(self.rotation)).to_size(width=rect.width, height=rect.height)
         clip = pymupdf.Rect(rect.x0 + x0, rect.y0 + y0, rect.x0 + x1, rect.y0 + y1) if part != WHOLE else None
         pixels = self._page.get_pixmap(matrix=matrix, alpha=False, colorspace=pymupdf.csRGB, clip=clip)
-        return Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
+        drawn = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
+        # A part begins and ends within pixels, which MuPDF draws whole: one more than there may be.
+        return drawn.crop((0, 0, min(drawn.width, limit), min(drawn.height, limit)))
 
     def turned_upright(self, turn: QuarterTurn) -> Any:
         """A MuPDF page whose frame is the displayed page turned clockwise by ``turn``.

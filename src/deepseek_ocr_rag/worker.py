@@ -202,8 +202,9 @@ def _draw_upright(page: OpenPage, wish: ImageRequest) -> tuple[Plan, Image.Image
 def _planned(look: Look, wish: ImageRequest) -> Plan:
     if not wish.long_side:
         return plan(look, resolution=wish.resolution, max_side=wish.max_side)
-    side = min(wish.long_side, wish.max_side or wish.long_side)
-    return Plan(mode="gundam", long_side=side, reason=f"{side} px along the longer side: as asked")
+    side = min(limit for limit in (wish.long_side, wish.max_side, look.pixels) if limit)
+    limited = " (all that there is)" if side == look.pixels < wish.long_side else ""
+    return Plan(mode="gundam", long_side=side, reason=f"{side} px along the longer side{limited}: as asked")
 
 
 def _cut(drawn: Image.Image, planned: Plan, *, max_side: int) -> tuple[Image.Image, tuple[Box, ...]]:
