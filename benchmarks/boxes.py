@@ -6,7 +6,8 @@ Every text block of an answer is looked for in the text layer of its page, by le
 there once, from the beginning of a word to the end of one, the edges of its box are compared with those of the union
 of these words. Printed, in % of the page's width and height: the median and the 90th percentile of the error of all
 edges and of each, and the median if the model had counted in the page padded to a square, as old builds of llama.cpp
-do. The exit code is 1 where the median over all files is 1 % or more. ``--json`` keeps the figures.
+do. The exit code is 1 where the median over all files is 1 % or more, and 2 where the folder has no answers. ``--json``
+keeps the figures.
 """
 
 from __future__ import annotations
@@ -70,6 +71,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="the recorded answers")
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
+    there = [pair for pair in ANSWERS if all((arguments.folder / path).is_file() for path in pair)]
+    if not there:
+        parser.error(f"{arguments.folder} has none of the answers: pass the folder that holds {ANSWERS[0][0]}")
     found: dict[str, list[Match]] = {}
     texts = 0
     print(
@@ -77,12 +81,11 @@ def main() -> int:
         + " ".join(f"{e:>6}" for e in EDGES)
         + "  padded"
     )
-    for answer, document in ANSWERS:
-        if (arguments.folder / answer).is_file() and (arguments.folder / document).is_file():
-            count, matches = compare(arguments.folder / answer, arguments.folder / document)
-            texts += count
-            found[answer] = matches
-            print(row(answer, count, matches))
+    for answer, document in there:
+        count, matches = compare(arguments.folder / answer, arguments.folder / document)
+        texts += count
+        found[answer] = matches
+        print(row(answer, count, matches))
     every = [match for matches in found.values() for match in matches]
     print(row("all", texts, every))
     if arguments.json:

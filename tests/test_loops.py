@@ -242,3 +242,32 @@ def test_a_phrase_is_not_said_thirty_times_within_a_line() -> None:
     assert place < 60
     assert find_loop("and so it goes\n" * 80, is_whole=True) is None  # lines of a form
     assert find_loop("<td>no</td>" * 80, is_whole=True) is None
+
+
+CITING = {
+    "citations": "<table>" + row("no significant difference found", "[12, 13]") * 6 + "</table>",
+    "piped citations": "| no significant difference found | [12, 13] |\n" * 6,
+    "vectors": "[0, 0, 0, 0],\n" * 16,
+    "yes": "| yes | [1, 2] |\n" * 14,
+    "notes": "ibid. [4, 5]\n" * 13,
+    "intervals": "x \\in [0, 1], " * 14,
+    "nested lists": "a = [[0, 0, 0, 0]]\n" * 14,
+}
+
+
+@pytest.mark.parametrize("page", CITING.values(), ids=CITING.keys())
+def test_brackets_with_numbers_are_no_boxes(page: str) -> None:
+    assert find_loop(page, is_whole=True) is None
+    assert find_loop(LEAD + page + "\nThe end.", is_whole=True) is None
+    assert find_loop(LEAD + page, is_whole=True) is None
+
+
+@pytest.mark.parametrize("block", [TAGGED, STRIPPED, UNLIMITED], ids=["tagged", "stripped", "unlimited"])
+@pytest.mark.parametrize("times", [4, 5, 20])
+def test_a_tagged_block_at_one_place_is_a_loop_also_in_a_whole_answer(block: str, times: int) -> None:
+    said = block.format(100, 300, 340)
+    first = block.format(100, 100, 140).replace("same", "first")
+    assert find_loop(first + said, is_whole=True) is None
+    place = find_loop(LEAD + first + said * times, is_whole=True)
+    assert place is not None
+    assert (LEAD + first + said * times)[:place].rstrip() == (LEAD + first + said).rstrip()

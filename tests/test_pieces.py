@@ -14,6 +14,7 @@ from deepseek_ocr_rag.grounding import parse
 from deepseek_ocr_rag.pieces import PageRegions, fused_tables, page_regions
 from deepseek_ocr_rag.prompts import Task
 from deepseek_ocr_rag.recognition import Piece, Recognition, Region
+from deepseek_ocr_rag.seams import find_seam
 
 RECORDED = Path(__file__).parents[2] / "shared" / "data" / "recorded"
 UPPER = Frame(bottom=0.55)
@@ -274,6 +275,117 @@ class TestOverlap:
         assert "\n".join(texts(read(*halves))) == "\n".join(LINES)
 
 
+def grid(rows: Sequence[str]) -> str:
+    return "<table>" + "".join(f"<tr><td>{row.replace('|', '</td><td>')}</td></tr>" for row in rows) + "</table>"
+
+
+def halves_of_table(
+    rows: Sequence[str], cut: float, *, is_v1: bool, misread: Callable[[str], str] = lambda row: row
+) -> list[tuple[Frame, str]]:
+    """What a model says of the two halves of a page that a table fills, ``is_v1`` with the HTML in the caption."""
+    height = 0.9 / len(rows)
+    said = []
+    for frame in (Frame(bottom=cut + 0.06), Frame(top=cut - 0.06)):
+        seen = [
+            at
+            for at in range(len(rows))
+            if frame.top - 0.2 * height <= 0.05 + at * height and 0.05 + (at + 1) * height <= frame.bottom
+        ]
+        place = box(0.1, 0.05 + seen[0] * height, 0.9, 0.05 + (seen[-1] + 1) * height)
+        html = grid([misread(rows[at]) if frame.top else rows[at] for at in seen])
+        caption = "" if frame.top else "Table 1. Rivers.\n\n"
+        if is_v1:
+            said.append((frame, tag(frame, place, "", "table") + tag(frame, place, caption + html, "table_caption")))
+        else:
+            said.append((frame, tag(frame, place, html, "table")))
+    return said
+
+
+ROWS = [f"Item {number * 37 % 91}|{number * 7}.50|{chr(97 + number) * 5}" for number in range(26)]
+CUTS = pytest.mark.parametrize("cut", [0.42, 0.47, 0.5, 0.53, 0.58])
+
+
+class TestTablesOverTheCut:
+    @CUTS
+    def test_the_html_in_the_caption_is_married_to_its_empty_table_first(self, cut: float) -> None:
+        found = read(*halves_of_table(ROWS, cut, is_v1=True))
+        assert [(region.label, region.text) for region in found.regions] == [
+            ("table_caption", "Table 1. Rivers."),
+            ("table", grid(ROWS)),
+        ]
+        union = found.regions[1].boxes[0].union(found.regions[1].boxes[-1])
+        assert union.as_tuple() == pytest.approx((0.1, 0.05, 0.9, 0.95), abs=0.002)
+
+    @CUTS
+    def test_the_table_of_one_part_may_have_its_html_itself(self, cut: float) -> None:
+        upper, lower = (halves_of_table(ROWS, cut, is_v1=is_v1)[at] for at, is_v1 in enumerate((True, False)))
+        assert texts(read(upper, lower)) == ["Table 1. Rivers.", grid(ROWS)]
+
+    def test_one_answer_stays_as_it_is(self) -> None:
+        (_, upper), _ = halves_of_table(ROWS, 0.5, is_v1=True)
+        assert [region.label for region in read((WHOLE_PAGE, upper)).regions] == ["table", "table_caption"]
+
+    def test_an_empty_table_without_html_stays(self) -> None:
+        empty = tag(UPPER, box(0.1, 0.1, 0.9, 0.2), "", "table") + tag(UPPER, box(0.1, 0.2, 0.9, 0.3), "Words")
+        assert [region.label for region in read((UPPER, empty), (LOWER, "")).regions] == ["table", "text"]
+
+    @CUTS
+    @pytest.mark.parametrize("every", [1, 2, 3])
+    def test_rows_may_be_misread(self, cut: float, every: int) -> None:
+        chance = random.Random(every)
+        misread = lambda row: row.replace("Item", "ltern") if not chance.randrange(every) else row  # noqa: E731
+        (table,) = read(*halves_of_table(ROWS, cut, is_v1=False, misread=misread)).regions
+        assert table.text.count("<tr>") == len(ROWS)
+        assert [row for row in ROWS if row.split("|")[1] not in table.text] == []
+
+    def test_one_misread_cell_amid_four_rows(self) -> None:
+        """Runs of two equal rows at most are left."""
+        above, below = grid(ROWS[:12]), grid(ROWS[8:]).replace(ROWS[9].split("|")[0], "ltern 6O")
+        seam = find_seam(above, below)
+        assert seam is not None
+        assert seam.text == grid(ROWS)
+
+    def test_a_row_that_one_part_leaves_out(self) -> None:
+        seam = find_seam(grid(ROWS[:12]), grid([*ROWS[5:7], *ROWS[8:]]))
+        assert seam is not None
+        assert seam.text == grid(ROWS)
+
+    def test_rows_that_count_are_aligned_by_the_best_fit(self) -> None:
+        rows = [f"Room {number}|open|thirty square metres" for number in range(101, 131)]
+        seam = find_seam(grid(rows[:20]), grid(rows[17:]))
+        assert seam is not None
+        assert seam.text == grid(rows)
+
+    def test_other_rows_have_no_seam(self) -> None:
+        assert find_seam(grid(ROWS[:12]), grid([row[::-1] for row in ROWS[12:]])) is None
+
+    @CUTS
+    @pytest.mark.parametrize("kinds", [1, 2])
+    @pytest.mark.parametrize("seed", range(6))
+    def test_equal_rows_are_never_lost(self, cut: float, kinds: int, seed: int) -> None:
+        chance = random.Random(seed)
+        rows = chance.choices(["yes|no|yes", "no|no|no"][:kinds], k=chance.randint(24, 60))
+        said = "".join(texts(read(*halves_of_table(rows, cut, is_v1=False))))
+        counts = [said.count(grid([row])[7:-8]) - rows.count(row) for row in set(rows)]
+        assert min(counts) >= 0
+        assert sum(counts) <= 2  # a row that the edge of a picture cuts may be in the box, though unread
+
+    def test_equal_rows_are_as_many_as_the_boxes_are_high(self) -> None:
+        rows = ["no|no|no"] * 30
+        (table,) = read(*halves_of_table(rows, 0.485, is_v1=False)).regions
+        assert table.text == grid(rows)
+
+    def test_equal_rows_are_not_dropped_for_those_above(self) -> None:
+        """All that the lower part says is said in the upper one, but two of its rows stand further down."""
+        rows = ["no|no|no"] * 20
+        place = box(0.1, 0.15, 0.9, 0.51), box(0.1, 0.45, 0.9, 0.57)
+        found = read(
+            (UPPER, tag(UPPER, place[0], grid(rows[:18]), "table")),
+            (LOWER, tag(LOWER, place[1], grid(rows[:6]), "table")),
+        )
+        assert "".join(texts(found)).count("<tr>") >= 21
+
+
 @dataclass(frozen=True)
 class Printed:
     """A line of a page."""
@@ -398,7 +510,7 @@ AROUND = Frame(left=0.18, top=0.28, right=0.82, bottom=0.52)
 
 
 def retell(text: str, frame: Frame = AROUND) -> PageRegions:
-    pieces = (Piece(text=text, frame=frame, task="table"),)
+    pieces = (Piece(text=text, frame=frame, retells=True),)
     return page_regions(Recognition(page_number=1, engine="test", text=PAGE, pieces=pieces))
 
 
@@ -422,6 +534,11 @@ class TestTablesAskedForAgain:
 
     def test_nor_those_without_a_place(self) -> None:
         assert fused_tables([Region(label="", text=FUSED)]) == ()
+
+    def test_an_answer_to_the_task_table_is_a_part_like_others(self) -> None:
+        piece = Piece(text=RETOLD, frame=AROUND, task="table")
+        found = page_regions(Recognition(page_number=1, engine="test", pieces=(piece,)))
+        assert "KwaiVGI Fast" in "".join(texts(found))
 
     @pytest.mark.parametrize("told", [RETOLD, HTML, f"# Speeds\n\n{RETOLD}\n\nNote.", f"<table>{HTML[7:-8]}"])
     def test_the_cells_take_the_place_of_the_fused_text(self, told: str) -> None:
@@ -448,8 +565,8 @@ class TestTablesAskedForAgain:
         other = FUSED.replace("Fast", "Quick")
         page = PAGE + tag(WHOLE_PAGE, box(0.2, 0.75, 0.8, 0.95), other, "table")
         pieces = (
-            Piece(text=RETOLD.replace("Fast", "Quick"), frame=Frame(top=0.7), task="table"),
-            Piece(text=RETOLD, frame=Frame(top=0.28, bottom=0.55), task="table"),
+            Piece(text=RETOLD.replace("Fast", "Quick"), frame=Frame(top=0.7), retells=True),
+            Piece(text=RETOLD, frame=Frame(top=0.28, bottom=0.55), retells=True),
         )
         found = page_regions(Recognition(page_number=1, engine="test", text=page, pieces=pieces))
         assert [region.text for region in found.regions if "<td>" in region.text] == [

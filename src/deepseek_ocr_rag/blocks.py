@@ -62,6 +62,7 @@ KINDS: Mapping[str, BlockKind] = MappingProxyType({label: kind for kind, labels 
 _HASHES = re.compile(r"(#{1,6})[ \t]+(?=\S)")
 _TABLE_TAG = re.compile(r"<(/?)table\s{0,8}(?:>|\Z)|<table\s[^<>=]{0,80}=[^<>]{0,400}(?:>|\Z)", re.IGNORECASE)
 _CAPTION_TAG = re.compile(r"</?caption\b[^<>]{0,200}>", re.IGNORECASE)
+_CLOSER = re.compile(r"</t[rdh]>", re.IGNORECASE)
 _ROW_TAG = re.compile(r"<t[rd](?:\s[^<>]{0,200})?>", re.IGNORECASE)
 _STRAY_TAG = re.compile(
     r"</?(?:center|table|thead|tbody|tfoot|tr|td|th)(?:\s{0,8}|\s[^<>=]{0,80}=[^<>]{0,200})>", re.IGNORECASE
@@ -140,7 +141,10 @@ def _married(regions: Iterable[Region]) -> Iterator[tuple[Region, Region]]:
 
 
 def _has_table(text: str) -> bool:
-    return "<" in text and (_TABLE_TAG.search(text) or _ROW_TAG.search(text)) is not None
+    """Whether there is a table in HTML; prose about HTML opens cells and closes none."""
+    if "<" not in text:
+        return False
+    return bool(_TABLE_TAG.search(text) or (_ROW_TAG.search(text) and _CLOSER.search(text)))
 
 
 @dataclass(slots=True)

@@ -33,13 +33,17 @@ _UNSEEN = re.compile(
     r"|</?[a-z]{1,12}\b[^<>]{0,80}>",
     re.MULTILINE,
 )
-_BOX = re.compile(r"\[{1,2}[0-9]{1,4}, ?[0-9]")
+_BLOCK = re.compile(
+    r"<\|det\|>(?:[a-z_]{2,24} ?)?\[{1,2} ?[0-9]{1,4}(?:, ?[0-9]{1,4}){3}\]"
+    r"|\n[a-z_]{2,24}\[\[ ?[0-9]{1,4}(?:, ?[0-9]{1,4}){3}\]"
+)
+"""The tag of a block with its box; other brackets are citations, intervals and vectors, as often as one likes."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _CELL = re.compile(r"<t[dh]\b|\|")
 _SPACE = re.compile(r"[ \t]")
 
 
-_Needs = tuple[tuple[int, int, int], ...]
+_Needs = tuple[tuple[float, int, int], ...]
 """Evidence of which any is enough: repetitions, visible letters and characters of the answer, each at least so many."""
 
 # An answer that is cut amid a hundred empty cells may still be a table; a whole page may hold a hundred equal rows.
@@ -47,8 +51,9 @@ _PERIODIC: dict[bool, _Needs] = {
     False: ((3, 400, 0), (40, 250, 0), (40, 0, 1_200)),
     True: ((150, 2_000, 0), (400, 0, 20_000)),
 }
-# One line at one place cannot be on a page several times, nor a phrase within a line some thirty times.
-_STUCK: dict[bool, _Needs] = {False: ((3, 60, 0), (6, 0, 0)), True: ((4, 100, 0), (12, 0, 0))}
+# One block at one place cannot be on a page several times, nor a phrase within a line some thirty times. What is
+# said four times is repeated three times, but for the line's end that the last one lacks.
+_STUCK: dict[bool, _Needs] = {False: ((3, 60, 0), (6, 0, 0)), True: ((2.9, 60, 0), (12, 0, 0))}
 _PHRASE: _Needs = ((30, 400, 0),)
 _COUNTING: dict[bool, _Needs] = {
     False: ((40, 600, 0), (80, 0, 2_500)),
@@ -71,7 +76,7 @@ def find_loop(text: str, *, is_whole: bool) -> int | None:
     found = [
         place
         for place in (
-            _periodic(_View(text[:end], [0], [0]), lambda unit: _STUCK[is_whole] if _BOX.search(unit) else ()),
+            _periodic(_View(text[:end], [0], [0]), lambda unit: _STUCK[is_whole] if _BLOCK.search(unit * 2) else ()),
             _periodic(plain, lambda unit: _PERIODIC[is_whole] + (_PHRASE if _is_phrase(unit) else ())),
             _periodic(counted, lambda _: _COUNTING[is_whole]) if counted.text != plain.text else None,
             _drifting(plain, _DRIFTING[is_whole]),

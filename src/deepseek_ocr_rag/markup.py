@@ -35,7 +35,7 @@ _ENVIRONMENT = re.compile(
     r"[ \t]*\\begin\{((?:equation|align|gather|multline|eqnarray|array|cases|split|math|displaymath)\*?)\}"
 )
 _FORMULA_ENDS = {"$$": "$$", "\\[": "\\]"}
-_LOOKALIKE = re.compile(r"<(?=\|)|\|(?=>)|\[(?=\[ {0,2}-?\d{1,9} {0,2}[, ] {0,2}-?\d)")
+_LOOKALIKE = re.compile(r"<(?=\|)|\|(?=>)|\[(?=\[[ \n]{0,2}-?\d{1,9} {0,2}[, ] {0,2}-?\d)")
 _SPLIT_WORD = re.compile(r"([^\W\d_]{2,40})- ([^\W\d_]{2,40})")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){0,4}")
 

@@ -10,21 +10,21 @@ Tables whose cells a server has lost are taken from the answers of those who ask
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, replace
 from itertools import groupby, product
 
-from rapidfuzz.distance import LCSseq
-
 from .document import Table
+from .fused import TABLE, fused, fused_table, fused_tables, married
 from .geometry import WHOLE_PAGE, Box, Frame, bounding_box
 from .grounding import Form, parse
-from .hypertext import take_caption
 from .prompts import Task
 from .recognition import Piece, Recognition, Region
-from .seams import find_seam, is_said_in, plain
+from .seams import Overlap, find_seam, is_retold, is_said_in, plain, repeated_rows
 from .tables import parse_html_table, parse_pipe_table, table_html
+
+__all__ = ["PageRegions", "fused_tables", "page_regions"]
 
 _MOST_COMPARISONS = 100_000
 """Pairs of boxes that are compared on a page, and twenties of letters: a newspaper in tiles needs a tenth of it."""
@@ -33,7 +33,6 @@ _OFF = 0.005
 _LONGEST = 40_000
 """Characters of the longest texts that are compared: more than there are in an answer of 8192 tokens."""
 
-_TABLE = re.compile(r"<table\b.*?(?:</table\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _COUNTED = re.compile(r"([0-9]{1,9}) (.*)", re.DOTALL)
 
 
@@ -56,8 +55,8 @@ def page_regions(recognition: Recognition, *, task: Task = "markdown") -> PageRe
     What follows the place from which an answer repeats itself is left out. An answer about the whole page gives just
     what :func:`.grounding.parse` finds in it.
     """
-    tables = [piece for piece in recognition.pieces if piece.task == "table"]
-    parts = [piece for piece in recognition.pieces if piece.task != "table"]
+    tables = [piece for piece in recognition.pieces if piece.retells]
+    parts = [piece for piece in recognition.pieces if not piece.retells]
     if recognition.text or not parts:
         asked = recognition.task or task
         whole = Piece(text=recognition.text, frame=recognition.frame, task=asked, repeats_from=recognition.repeats_from)
@@ -65,8 +64,8 @@ def page_regions(recognition: Recognition, *, task: Task = "markdown") -> PageRe
     parsed = [parse(piece.text[: piece.repeats_from], task=piece.task) for piece in parts]
     warnings = [warning for answer in parsed for warning in answer.warnings]
     shown = [
-        [_Shown(_placed(region, piece.frame), piece.frame) for region in answer.regions]
-        for piece, answer in zip(parts, parsed, strict=True)
+        [_Shown(_placed(region, piece.frame), piece.frame) for region in (married(regions) if parts[1:] else regions)]
+        for piece, regions in zip(parts, (answer.regions for answer in parsed), strict=True)
     ]
     merge = _Merge()
     for at, later in enumerate(parts):
@@ -80,15 +79,6 @@ def page_regions(recognition: Recognition, *, task: Task = "markdown") -> PageRe
     forms = {answer.form for answer in parsed}
     form: Form = "tagged" if "tagged" in forms else "stripped" if "stripped" in forms else "plain"
     return PageRegions(regions=tuple(regions), warnings=_counted(warnings), form=form)
-
-
-def fused_tables(regions: Iterable[Region]) -> tuple[Region, ...]:
-    """The regions whose HTML table has lost its cells, each with the boxes of the table, where they are known.
-
-    The model often leaves the region of the table empty and writes the HTML into the caption after it: then the region
-    is the caption's, its boxes are those of the empty one.
-    """
-    return tuple(replace(region, boxes=boxes) for _, region, boxes in _fused(regions) if boxes)
 
 
 def _placed(region: Region, frame: Frame) -> Region:
@@ -214,7 +204,8 @@ def _overlap(a: Box, b: Box, zone: Box) -> float:
 def _drop_second_saying(one: _Shown, other: _Shown, zone: Box, *, is_exact: bool) -> None:
     """Drop one of two regions that say the same: the one that is cut off, or nearer to the edge of its picture.
 
-    What was only read alike may go where all of it is in the other picture too.
+    What was only read alike may go where all of it is in the other picture too, and a table with equal rows where its
+    box says so too, as the same rows may stand above or below.
     """
     if not one.region.text.strip() and not other.region.text.strip():
         _merge_pictures(one, other)
@@ -228,6 +219,8 @@ def _drop_second_saying(one: _Shown, other: _Shown, zone: Box, *, is_exact: bool
         if loser.answered or letters > 1.1 * len(plain(winner.region.text)) + 2:
             continue
         is_seen = loser.inside(winner.box) >= 0.25 and (is_exact or loser.inside(_grown(zone)) >= 0.9)
+        rows = repeated_rows(loser.region.text) if is_seen else 0
+        is_seen = is_seen and (not rows or loser.inside(winner.box) >= 1 - 0.5 / rows)
         if is_seen and is_said_in(loser.region.text, winner.region.text, cuts=cuts):
             loser.is_dropped, winner.answered = True, letters
             return
@@ -254,7 +247,11 @@ def _join(one: _Shown, other: _Shown, later: list[_Shown], *, is_stacked: bool, 
         shared, smaller = min(a.bottom, b.bottom) - max(a.top, b.top), min(a.height, b.height)
     if not goes_on or shared < 0.5 * smaller:
         return
-    seam = find_seam(one.region.text, other.region.text)
+    overlap = Overlap(
+        share=max(0.0, a.bottom - b.top) / (a.height + b.height or 1.0),
+        cuts=one.cuts(second)[1] + other.cuts(first)[0],
+    )
+    seam = find_seam(one.region.text, other.region.text, overlap=overlap if is_stacked else None)
     if seam and seam.is_staggered and other in later:
         boxes = tuple(dict.fromkeys(one.region.boxes + other.region.boxes))
         one.region = replace(one.region, text=seam.text, boxes=boxes)
@@ -291,39 +288,17 @@ def _meet_unplaced(earlier: list[_Shown], later: list[_Shown], ours: list[_Shown
 # --- Tables that were asked for again --------------------------------------------------------------------------------
 
 
-def _fused(regions: Iterable[Region]) -> Iterator[tuple[int, Region, tuple[Box, ...]]]:
-    """Number, region and boxes of each table without cells."""
-    empty: deque[tuple[Box, ...]] = deque()
-    for index, region in enumerate(regions):
-        boxes = region.boxes
-        if region.label == "table" and not region.text:
-            empty.append(boxes)
-        elif region.label != "table" and _TABLE.search(region.text):
-            boxes = empty.popleft() if empty else boxes
-        else:
-            empty.clear()
-        if _fused_table(region.text):
-            yield index, region, boxes
-
-
-def _fused_table(text: str) -> tuple[int, int, str] | None:
-    """Start, end and letters of the first table in ``text`` that has lost its cells."""
-    for match in _TABLE.finditer(text):
-        html = take_caption(match.group())[1]
-        if not parse_html_table(html) and plain(html):
-            return *match.span(), plain(html)
-    return None
-
-
 def _retold(regions: list[Region], pieces: Iterable[Piece]) -> Iterator[str]:
     """Put the tables of the answers in the place of those without cells; yields a warning for each that fits none."""
     for piece in pieces:
         frame, told = Box.from_fractions(*astuple(piece.frame)), _told(piece)
-        asked = (number for number, _, boxes in _fused(regions) if any(frame.covers(box) >= 0.5 for box in boxes))
+        asked = (number for number, _, boxes in fused(regions) if any(frame.covers(box) >= 0.5 for box in boxes))
         for number in asked:
             region = regions[number]
-            found = _fused_table(region.text)
-            if found and _is_retold(found[2], told):
+            found = fused_table(region.text)
+            if found and is_retold(
+                plain(found[2]), plain(" ".join(cell.text for table in told for cell in table.cells))
+            ):
                 start, end, _ = found
                 html = "\n".join(map(table_html, told))
                 regions[number] = replace(region, text=region.text[:start] + html + region.text[end:])
@@ -336,14 +311,7 @@ def _told(piece: Piece) -> list[Table]:
     """The tables of an answer, in HTML or pipes."""
     found: list[Table | None] = []
     for region in parse(piece.text[: piece.repeats_from], task=piece.task).regions:
-        found += [parse_html_table(match.group()) for match in _TABLE.finditer(region.text)]
-        runs = groupby(_TABLE.sub("\n", region.text).split("\n"), key=lambda line: "|" in line)
+        found += [parse_html_table(match.group()) for match in TABLE.finditer(region.text)]
+        runs = groupby(TABLE.sub("\n", region.text).split("\n"), key=lambda line: "|" in line)
         found += [parse_pipe_table("\n".join(lines)) for is_table, lines in runs if is_table]
     return [table for table in found if table is not None and len(table.cells) >= 2]
-
-
-def _is_retold(wanted: str, told: Iterable[Table]) -> bool:
-    """Whether some tables say nearly all letters of a fused one, in the same order and without much else."""
-    said = plain(" ".join(cell.text for table in told for cell in table.cells))
-    is_comparable = len(said) <= 2 * len(wanted) + 40 and len(wanted) <= _LONGEST
-    return is_comparable and LCSseq.similarity(wanted, said) >= 0.8 * len(wanted)

@@ -19,12 +19,16 @@ _WINDOW = 400
 """Words at the end of one text and at the beginning of the next in which their overlap is looked for."""
 _LONGEST = 5_000
 """Words of the longest texts that are compared word by word."""
+_MOST_LETTERS = 100_000
+"""Letters of the longest texts that are compared letter by letter: an answer of 8192 tokens has 40,000."""
 _FEW = 12
 """Words of a line: so many are compared letter by letter."""
 _LOOSE = 30
 """Most words of a line that is cut in its middle."""
 _MISREAD = 65
 """Letters of 100 that a cut line shares with a whole one at least; texts of the same language share fifty."""
+_SAME_ROW = 90
+"""Letters of 100 that two readings of one table row share; rows of one table often share eighty."""
 
 _ROW = re.compile(r"<tr\b(?:(?!<tr\b|</table\b).)*", re.IGNORECASE | re.DOTALL)
 _WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af]|[^\W_\u2e80-\u9fff\uac00-\ud7af]+")
@@ -91,19 +95,30 @@ _Unit = tuple[str, int, int]
 """A word or row: what it says, and its characters ``[start, end)``."""
 
 
-def find_seam(above: str, below: str, *, is_placed: bool = True) -> Seam | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """How much of two texts, one below the other, should be the same, as far as their boxes tell."""
+
+    share: float
+    """The height that both have, as a share of their heights together."""
+    cuts: int = 0
+    """How many of the two meet the edge of their picture there; a row that is cut is in the box but often unread."""
+
+
+def find_seam(above: str, below: str, *, is_placed: bool = True, overlap: Overlap | None = None) -> Seam | None:
     """Where the end of one text and the beginning of another say the same; None if nowhere, or not surely.
 
     Beside the longest run of words that both say, what is left over of either must be a reading of what the other says
-    there, or be short; then it is kept. Two tables overlap by rows. ``is_placed`` tells that the texts are known to
-    meet in one place; without, more words must agree.
+    there, or be short; then it is kept. Two tables overlap by rows that are read alike; where rows repeat, so that
+    several overlaps would do, ``overlap`` decides, and where it leaves a choice, the fewest rows go. ``is_placed``
+    tells that the texts are known to meet in one place; without, more words must agree.
     """
     rows = above.rstrip().lower().endswith(_ROW_ENDS) and below.lstrip().lower().startswith("<table")
     if is_placed and not rows and "<table" in (above + below).lower():
         return None
-    ours, theirs = _units(above, rows=rows)[-_WINDOW:], _units(below, rows=rows)[:_WINDOW]
+    ours, theirs = _units(above, slice(-_WINDOW, None), rows=rows), _units(below, slice(_WINDOW), rows=rows)
     a, b = [unit[0] for unit in ours], [unit[0] for unit in theirs]
-    i, j, size = _longest_run(a, b)
+    i, j, size = _shared_rows(a, b, overlap) if rows else _longest_run(a, b)
     if not size:
         return None
     # What stands before the run in the second text is what the first says before it, and the other way round.
@@ -125,11 +140,44 @@ def find_seam(above: str, below: str, *, is_placed: bool = True) -> Seam | None:
     )
 
 
-def _units(text: str, *, rows: bool) -> list[_Unit]:
+def _units(text: str, part: slice, *, rows: bool) -> list[_Unit]:
     if rows:
-        return [(plain(match.group()), *match.span()) for match in _ROW.finditer(text)]
+        return [(plain(match.group()), *match.span()) for match in list(_ROW.finditer(text))[part]]
     words = _TAG.sub(lambda match: " " * len(match.group()), text)
-    return [(match.group().casefold(), *match.span()) for match in _WORD.finditer(words)]
+    return [(match.group().casefold(), *match.span()) for match in list(_WORD.finditer(words))[part]]
+
+
+def _shared_rows(a: Sequence[str], b: Sequence[str], overlap: Overlap | None) -> tuple[int, int, int]:
+    """Where the rows at the end of one table are those at the beginning of the next, and how many; 0 if none surely."""
+    found: list[tuple[float, int]] = []
+    for count in range(1, min(len(a), len(b)) + 1):
+        expected, cuts = (overlap.share * (len(a) + len(b)), overlap.cuts) if overlap else (count, 0)
+        is_expected = expected - 0.6 - cuts <= count <= expected + 0.4
+        score = _likeness(a[-count:], b[:count], least=75 if overlap and is_expected else 85)
+        if score:
+            found.append((score if is_expected else score - 5, count))
+    if found:
+        best = max(found)[0]
+        size = count = min(count for score, count in found if score >= best - 0.5)
+        while size > 1 and fuzz.ratio(a[len(a) - count + size - 1], b[size - 1]) < _MISREAD:
+            size -= 1  # the first table is read worst at its end
+        return len(a) - count, 0, size
+    # A row that one reading has left out: the rest of the run must say where on the page it is.
+    i, j, size = _longest_run(a, b)
+    is_unique = any(a.count(row) == b.count(row) == 1 for row in a[i : i + size])
+    return i, j, size if is_unique else 0
+
+
+def _likeness(rows: Sequence[str], others: Sequence[str], *, least: float) -> float:
+    """How many letters of 100 two readings of the same rows share; 0 if they share fewer than ``least``.
+
+    Of four rows and more the first and the last may be misread, as they may be cut; one or two must be more alike.
+    """
+    alike = [fuzz.ratio(row, other) for row, other in zip(rows, others, strict=True)]
+    if len(alike) > 3:
+        alike = [ratio for at, ratio in enumerate(alike) if 0 < at < len(alike) - 1 or ratio >= _SAME_ROW]
+    mean = sum(alike) / len(alike)
+    return mean if min(alike) >= 50 and mean >= least + 5 * (len(alike) < 3) else 0.0
 
 
 def _longest_run(a: Sequence[str], b: Sequence[str]) -> tuple[int, int, int]:
@@ -159,3 +207,15 @@ def _is_reading_of(words: Sequence[str], others: Sequence[str], *, is_end: bool)
     if len(words) <= _LOOSE:
         return _is_alike(said, meant, least=_MISREAD)
     return LCSseq.similarity(words, others) >= 0.7 * len(words)
+
+
+def repeated_rows(text: str) -> int:
+    """How many rows a text of table rows has, if any two of them are the same; otherwise 0."""
+    rows = [row.strip() for row in _ROW.findall(text)]
+    return len(rows) if len(set(rows)) < len(rows) else 0
+
+
+def is_retold(text: str, told: str) -> bool:
+    """Whether a text, both as :func:`plain`, says nearly all letters of another in their order, and not much else."""
+    is_comparable = len(told) <= 2 * len(text) + 40 and max(len(text), len(told)) <= _MOST_LETTERS
+    return is_comparable and LCSseq.similarity(text, told) >= 0.8 * len(text)

@@ -41,6 +41,7 @@ MAX_PLACES = 100_000
 
 _TABLE = re.compile(r"<table\b", re.IGNORECASE)
 _GRID = re.compile(r"</?tr\b|<td\s{0,8}>|</td", re.IGNORECASE)
+_CELL = re.compile(r"<t[dhr]\b", re.IGNORECASE)
 _SPAN = re.compile(r"\b(row|col)span\s*=\s*[\"']?\s*(\d{1,9})", re.IGNORECASE)
 _PIPE = re.compile(r"(?<!\\)\|")
 _FRAMED = re.compile(r"\|[^|]*\|.*\|")
@@ -55,13 +56,12 @@ def parse_html_table(html: str) -> Table | None:
     strips special tokens takes plain ``<tr>`` and ``<td>`` away: the cells left then hold what is not theirs), or the
     grid is larger than ``MAX_PLACES``.
     """
-    opening = _TABLE.search(html)
-    if not _GRID.search(html):
+    if not _GRID.search(html) or sum(1 for _ in _CELL.finditer(html)) > MAX_PLACES:
         return None
+    opening = _TABLE.search(html)
     draft = _Draft()
     draft.read(take_caption(html[opening.start() :] if opening else html)[1])
-    has_cells = any(cell.is_tagged for row in draft.rows for cell in row)
-    return _place(draft.rows) if has_cells and draft.count <= MAX_PLACES else None
+    return _place(draft.rows) if any(cell.is_tagged for row in draft.rows for cell in row) else None
 
 
 def parse_pipe_table(text: str) -> Table | None:
@@ -205,12 +205,9 @@ class _Draft:
     in_row: bool = False
     in_head: bool = False
     nesting: int = 0
-    count: int = 0
 
     def read(self, html: str) -> None:
         for text, name, closes, attributes in tokens(html):
-            if self.count > MAX_PLACES:
-                break
             if name:
                 self.add_tag(name, closes=closes, attributes=attributes)
             else:
@@ -259,7 +256,6 @@ class _Draft:
         spans = {axis.lower(): min(MAX_SPAN, max(1, int(count))) for axis, count in _SPAN.findall(attributes)}
         if not self.rows or (not self.in_row and self.rows[-1]):
             self.rows.append([])
-        self.count += 1
         is_header = name == "th" or (self.in_head and bool(name))
         self.rows[-1].append(_DraftCell(bool(name), is_header, spans.get("row", 1), spans.get("col", 1)))
         self.in_cell = self.in_row = True
