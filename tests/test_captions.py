@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.captions import captions_of, hosts, images_shown
+from deepseek_ocr_rag.captions import PageIndex, captions_of, hosts, page_index
 from deepseek_ocr_rag.document import Block, BlockKind
 
 LETTERS = {
@@ -74,16 +76,30 @@ def test_every_silent_figure_has_a_host_that_says_something(letters: str) -> Non
     assert set(found) == ({at for at, letter in enumerate(letters) if letter == "f"} if says else set())
     assert all(blocks[at].text and not blocks[at].kind.is_furniture for at in found.values())
     whole = {block.id: (0, len(block.text)) for block in blocks if block.text}
-    shown = list(images_shown(blocks, whole))
+    shown = PageIndex(blocks).images_shown(whole)
     assert shown == [block.image for block in blocks if block.image and (says or block.text)]
 
 
 def test_a_picture_is_shown_where_the_text_beside_it_is() -> None:
     blocks = page("pfp")
-    assert list(images_shown(blocks, {"b0": (0, 5)})) == ["1.jpg"]
-    assert list(images_shown(blocks, {"b0": (0, 3)})) == []  # the paragraph goes on in the next chunk
-    assert list(images_shown(blocks, {"b2": (0, 5)})) == []
+    assert PageIndex(blocks).images_shown({"b0": (0, 5)}) == ["1.jpg"]
+    assert PageIndex(blocks).images_shown({"b0": (0, 3)}) == []  # the paragraph goes on in the next chunk
+    assert PageIndex(blocks).images_shown({"b2": (0, 5)}) == []
     blocks = page("fl")
-    assert list(images_shown(blocks, {"b1": (2, 4)})) == ["0.jpg"]
-    assert list(images_shown(blocks, {"b1": (4, 6)})) == []
-    assert list(images_shown(page("F"), {"b0": (3, 4)})) == ["0.jpg"]
+    assert PageIndex(blocks).images_shown({"b1": (2, 4)}) == ["0.jpg"]
+    assert PageIndex(blocks).images_shown({"b1": (4, 6)}) == []
+    assert PageIndex(page("F")).images_shown({"b0": (3, 4)}) == ["0.jpg"]
+
+
+def test_a_page_is_indexed_once_and_its_twin_is_another_page() -> None:
+    blocks = tuple(page("pfp"))
+    twin = (replace(blocks[0], text="longer words"), *blocks[1:])
+    assert page_index(blocks) is page_index(blocks)
+    assert page_index(blocks).images_shown({"b0": (0, 5)}) == ["1.jpg"]
+    assert page_index(twin).images_shown({"b0": (0, 5)}) == []
+    assert page_index(tuple(page("pfp"))) is not page_index(blocks)
+
+
+def test_pictures_keep_the_order_of_the_page() -> None:
+    blocks = page("fFpf")
+    assert PageIndex(blocks).images_shown({"b2": (0, 5), "b1": (0, 10)}) == ["0.jpg", "1.jpg", "3.jpg"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib.util
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,12 +15,13 @@ import fsspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from deepseek_ocr_rag.chunk import ChunkOptions, chunk_document
-from deepseek_ocr_rag.document import Block, BlockKind, Document, Line, Page
+from deepseek_ocr_rag.document import Block, BlockKind, Document, Line, Page, PageStatus
 from deepseek_ocr_rag.errors import EngineRejected, PageFailed
 from deepseek_ocr_rag.figures import FigureOptions, with_figures
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.geometry import Box, QuarterTurn
 from deepseek_ocr_rag.metadata import chunk_metadata
 from deepseek_ocr_rag.prompts import Task
 from deepseek_ocr_rag.recognition import ImageRequest, PageImage, PageRequest, Recognition, Region
@@ -45,6 +48,12 @@ def figure(ordinal: int = 1, *boxes: Box, text: str = "", lines: tuple[Line, ...
 
 def words(ordinal: int, kind: BlockKind = BlockKind.PARAGRAPH, text: str = "Water.") -> Block:
     return Block(id=f"p3-b{ordinal}", kind=kind, text=text, page_number=3, boxes=(BOX,))
+
+
+def saved(number: int, picture: int, start: str = "") -> str:
+    """The name of the desk's picture of that number, as that of the figure of that number."""
+    digest = hashlib.sha256(f"picture {picture}".encode()).hexdigest()
+    return f"{start}0123456789abcdef-p3-{number}-{digest[:8]}.jpg"
 
 
 def page(*blocks: Block) -> Page:
@@ -92,7 +101,7 @@ def test_a_figure_is_cut_out_and_saved_under_a_name_of_ours(tmp_path: Path) -> N
     desk, folder = Desk(), tmp_path / "new" / "figs"
     before = page(words(1), figure(2), figure(3, BOX, Box(left=0.2, top=0.6, right=0.9, bottom=0.7)), words(4))
     after = desk.treat(before, FigureOptions(folder=str(folder), long_side=640))
-    paths = [folder / "0123456789abcdef-p3-1.jpg", folder / "0123456789abcdef-p3-2.jpg"]
+    paths = [folder / saved(1, 1), folder / saved(2, 2)]
     assert [block.image for block in after.blocks] == ["", *(path.as_posix() for path in paths), ""]
     assert [path.read_bytes() for path in paths] == [b"picture 1", b"picture 2"]
     assert len(list(folder.iterdir())) == 2
@@ -109,7 +118,7 @@ def test_a_figure_is_cut_out_and_saved_under_a_name_of_ours(tmp_path: Path) -> N
 def test_a_relative_folder_stays_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (block,) = Desk().treat(page(figure()), FigureOptions(folder="figs")).blocks
-    assert block.image == "figs/0123456789abcdef-p3-1.jpg"
+    assert block.image == saved(1, 1, "figs/")
     assert Path(block.image).read_bytes() == b"picture 1"
 
 
@@ -117,7 +126,7 @@ def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path) -> No
     precious, folder = tmp_path / "precious", tmp_path / "figs"
     precious.write_text("mine")
     folder.mkdir()
-    (folder / "0123456789abcdef-p3-1.jpg").symlink_to(precious)
+    (folder / saved(1, 1)).symlink_to(precious)
     Desk().treat(page(figure()), FigureOptions(folder=str(folder)))
     assert precious.read_text() == "mine"
 
@@ -125,7 +134,7 @@ def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path) -> No
 @pytest.mark.parametrize("folder", ["memory://figs/of/mine", "memory://figs/of/mine/"])
 def test_figures_go_to_any_place_that_fsspec_knows(folder: str) -> None:
     (block,) = Desk().treat(page(figure()), FigureOptions(folder=folder)).blocks
-    assert block.image == "memory://figs/of/mine/0123456789abcdef-p3-1.jpg"
+    assert block.image == saved(1, 1, "memory://figs/of/mine/")
     with fsspec.open(block.image) as file:
         assert file.read() == b"picture 1"
 
@@ -139,7 +148,7 @@ def test_small_unplaced_and_surplus_figures_are_left_alone_and_counted(tmp_path:
         FigureOptions(folder=str(tmp_path), read="parse", most=2),
     )
     names = [Path(block.image).name for block in after.blocks]
-    assert names == ["", "0123456789abcdef-p3-2.jpg", "", "0123456789abcdef-p3-4.jpg", ""]
+    assert names == ["", saved(2, 1), "", saved(4, 2), ""]
     assert after.history[:4] == (
         "figures: 2 saved",
         "figures: 1 left alone, smaller than 0.03 of the page (min_side)",
@@ -149,7 +158,61 @@ def test_small_unplaced_and_surplus_figures_are_left_alone_and_counted(tmp_path:
     assert len(desk.requests) == len(desk.tasks) == 2
 
 
+def test_another_picture_of_the_same_figure_leaves_the_first_one(tmp_path: Path) -> None:
+    desk, options = Desk(), FigureOptions(folder=str(tmp_path))
+    (first,), (second,) = (desk.treat(page(figure()), options).blocks for _ in range(2))
+    assert Path(first.image).read_bytes() == b"picture 1"
+    assert Path(second.image).read_bytes() == b"picture 2"
+    (again,) = Desk().treat(page(figure()), options).blocks
+    assert again.image == first.image
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+class SidewaysDesk(Desk):
+    """Gives pictures of three rows by two, blue where the top left is as the page is displayed."""
+
+    async def visit(self, request: PageRequest) -> PageImage:
+        picture = Image.new("RGB", (48, 32), "white")
+        picture.paste("blue", (0, 0, 16, 16))
+        out = io.BytesIO()
+        picture.save(out, "PNG")
+        image = await super().visit(request)
+        return replace(image, data=out.getvalue(), media_type="image/png", width=48, height=32)
+
+
+@pytest.mark.parametrize(
+    ("turn", "size", "corner"),
+    [(0, (48, 32), (8, 8)), (90, (32, 48), (24, 8)), (180, (48, 32), (40, 24)), (270, (32, 48), (8, 40))],
+)
+def test_pictures_of_a_page_that_was_turned_are_upright(
+    tmp_path: Path, turn: QuarterTurn, size: tuple[int, int], corner: tuple[int, int]
+) -> None:
+    desk = SidewaysDesk("A mill.")
+    before = replace(page(figure()), turn=turn)
+    after = desk.treat(before, FigureOptions(folder=str(tmp_path), read="parse"))
+    (sent,) = desk.images
+    assert (sent.width, sent.height, sent.turn) == (*size, turn)
+    assert desk.requests[0].crop == BOX == after.blocks[0].boxes[0]
+    assert Path(after.blocks[0].image).read_bytes() == sent.data
+    with Image.open(io.BytesIO(sent.data)) as picture:
+        assert picture.size == size
+        red, _, blue = picture.convert("RGB").getpixel(corner)  # type: ignore[misc]
+    assert (red < 60, blue > 200) == (True, True)
+
+
 # Reading
+
+
+@pytest.mark.parametrize("status", ["fallback", "failed"])
+def test_on_a_page_that_the_model_did_not_read_figures_are_only_saved(tmp_path: Path, status: PageStatus) -> None:
+    desk = Desk("A mill.")
+    before = replace(page(figure(1), figure(2)), status=status)
+    after = desk.treat(before, FigureOptions(folder=str(tmp_path), read="parse"))
+    assert desk.tasks == []
+    assert all(Path(block.image).is_file() for block in after.blocks)
+    assert after.history == ("figures: 2 saved", f"figures: 2 not read, since the page itself is {status}")
+    assert (after.warnings, after.usage) == ((), before.usage)
+    assert desk.treat(before, FigureOptions(folder=str(tmp_path))).history == ("figures: 2 saved",)
 
 
 @pytest.mark.parametrize("answer", [HTML, PIPES, f"{HTML}<｜end▁of▁sentence｜>", f"\n{PIPES}\n"])
@@ -271,7 +334,9 @@ def test_a_failure_costs_its_figure_alone(tmp_path: Path) -> None:
 
 def test_an_engine_that_fails_leaves_the_picture(tmp_path: Path) -> None:
     def refuse(page: PageImage, *, task: Task) -> asyncio.Future[Recognition]:
-        raise EngineRejected("no such task.", hint="Take another model.")
+        error = EngineRejected("no such task.", hint="Take another model.")
+        error.requests, error.history = 3, ("asked three times",)
+        raise error
 
     work = with_figures(
         page(figure()),
@@ -283,6 +348,8 @@ def test_an_engine_that_fails_leaves_the_picture(tmp_path: Path) -> None:
     after = asyncio.run(work)
     assert after.warnings == ("figure 1 could not be read: no such task. Take another model.",)
     assert Path(after.blocks[0].image).is_file()
+    assert after.usage == Usage(requests=4, retries=2)
+    assert after.history == ("figures: 1 saved", "figure 1: asked three times")
 
 
 def test_a_folder_that_cannot_be_written_leaves_the_text(tmp_path: Path) -> None:
@@ -318,6 +385,9 @@ def test_a_hash_that_is_none_names_no_file(tmp_path: Path, document_id: str) -> 
         ({"most": 0}, "most"),
         ({"folder": "nosuch://x"}, "nosuch://"),
         ({"folder": "ftp://me:secret@host/x"}, "password"),
+        ({"folder": "zip://x::http://me:secret@host/x"}, "password"),
+        ({"folder": "zip://me:secret@host::memory://x"}, "password"),
+        ({"folder": "https://host/x?token=secret"}, "query"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, object], match: str) -> None:

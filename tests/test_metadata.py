@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepseek_ocr_rag import captions
 from deepseek_ocr_rag import metadata as module
+from deepseek_ocr_rag.captions import hosts
 from deepseek_ocr_rag.chunk import ChunkOptions, chunk_document
 from deepseek_ocr_rag.document import Block, BlockKind, Document, Line, Page
 from deepseek_ocr_rag.errors import CitationError, UnknownChunk
@@ -189,6 +191,18 @@ def test_pictures_are_paths_of_what_the_text_shows():
     text, regions = page_text(first)
     assert text == "Before it.\n\n![Figure](figs/1.jpg)\n\n![Figure](s3://b/2%20%28x%29.jpg)\n\nA mill.\n\nFigure 1"
     assert [text[region.start : region.end] for region in regions] == ["Before it.", "A mill.", "Figure 1"]
+
+
+def test_a_page_is_looked_through_once_and_not_for_every_chunk(monkeypatch):
+    looked = []
+    monkeypatch.setattr(captions, "hosts", lambda blocks: looked.append(blocks) or hosts(blocks))
+    blocks = (block("f", "figure", "", image="f.jpg"), *(block(f"p{at}", "paragraph", "word " * 50) for at in range(9)))
+    last = (block("g", "figure", "", page=2, image="g.jpg"), block("q", "paragraph", "x", page=2))
+    made = document(("1", blocks, {}), ("2", last, {}))
+    images = [chunk_metadata(made, chunk)["images"] for chunk in chunk_document(made, OPTIONS)]
+    assert len(images) > 5
+    assert [json.loads(found) for found in (images[0], images[1], images[-1])] == [["f.jpg"], [], ["g.jpg"]]
+    assert [id(seen) for seen in looked] == [id(page.blocks) for page in made.pages]
 
 
 @pytest.mark.parametrize(("limit", "count"), [(10**4, 100), (1000, 52), (20, 1), (19, 0), (2, 0)])

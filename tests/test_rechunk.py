@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -304,6 +306,83 @@ def test_pages_of_one_file_under_two_names_are_told_apart_and_chunks_keep_their_
     for piece in (one, two):
         (again,) = rechunk(piece.text, piece.metadata, options())
         assert again.id == again.metadata["chunk_id"] == piece.id
+
+
+def images(excerpt: Excerpt) -> list[str]:
+    return list(json.loads(excerpt.metadata["images"]))
+
+
+def picture(path: str, *, page: int = 1, text: str = "") -> Block:
+    return replace(block("figure", text, page=page), image=path, lines=(), id=path)
+
+
+def test_pictures_leave_the_text_and_go_with_what_stands_beside_them() -> None:
+    made = record(
+        block("paragraph", words(60), at=1),
+        picture("my figs/ab(1).jpg"),
+        picture("my figs/ab-2.jpg"),
+        block("caption", "Figure 1. " + words(10), at=2),
+        block("heading", "Next", level=1, at=3),
+        block("paragraph", words(70), at=4),
+        picture("s3://b/3.jpg"),
+    )
+    assert "![Figure](my%20figs/ab%281%29.jpg)" in made.text
+    pieces = cut(made)
+    assert not any("![" in piece.text or ".jpg" in piece.text for piece in pieces)
+    first_two = ["my figs/ab(1).jpg", "my figs/ab-2.jpg"]
+    before = next(at for at, piece in enumerate(pieces) if "w59" in piece.text)
+    caption = next(at for at, piece in enumerate(pieces) if "Figure 1" in piece.text)
+    for at, piece in enumerate(pieces):
+        wanted = first_two if at in (before, caption) else ["s3://b/3.jpg"] if at == len(pieces) - 1 else []
+        assert images(piece) == wanted
+    assert before > 0
+    assert caption < len(pieces) - 2
+
+
+def test_a_chunk_that_is_cut_keeps_its_pictures() -> None:
+    made = record(block("paragraph", words(60), at=1), picture("figs/1.jpg"), mode="chunk")
+    pieces = cut(made)
+    assert len(pieces) > 1
+    assert [images(piece) for piece in pieces] == [["figs/1.jpg"]] * len(pieces)
+    assert not any("figs" in piece.text for piece in pieces)
+
+
+@pytest.mark.parametrize("bullet", ["• ", "- ", "  ", ""])
+@pytest.mark.parametrize("kind", ["list_item", "code", "paragraph"])
+def test_a_picture_stands_beside_whatever_markdown_there_is(bullet: str, kind: str) -> None:
+    made = record(
+        block(kind, f"{bullet}{words(10)}\n", at=1), picture("figs/1.jpg"), block(kind, bullet + words(10), at=2)
+    )
+    assert [images(piece) for piece in cut(made, 16)] == [["figs/1.jpg"]] * 2
+
+
+def test_pictures_beyond_what_the_metadata_has_room_for_are_known_by_their_folder() -> None:
+    many = [picture(f"/a folder/{at}.jpg") for at in range(400)]
+    made = record(block("paragraph", "Before."), *many[:399], block("paragraph", words(35), at=1), many[399])
+    assert 0 < len(json.loads(str(made.metadata["images"]))) < 399
+    pieces = cut(made)
+    assert not any("![" in piece.text for piece in pieces)
+    assert images(pieces[-1])[-1] in ("/a folder/399.jpg", images(pieces[0])[-1])
+    assert all(len(piece.metadata["images"]) <= 4096 for piece in pieces)
+
+
+@pytest.mark.parametrize("listed", [None, "", "[", "{}", '["other/1.jpg", 3]', 7, "[" * 100_000])
+def test_links_to_pictures_that_are_not_ours_are_text(listed: object) -> None:
+    text = "Before.\n\n![Figure](figs/1.jpg)\n\nAfter."
+    (only,) = rechunk(text, {"images": listed} if listed is not None else {}, options())
+    assert only.text == text
+    assert images(only) == []
+
+
+def test_a_page_with_a_picture_alone_has_no_chunks() -> None:
+    made = record(picture("figs/1.jpg"))
+    assert made.text == "![Figure](figs/1.jpg)"
+    assert cut(made) == []
+
+
+def test_ids_do_not_depend_on_where_pictures_lie() -> None:
+    here, there = (record(block("paragraph", words(60)), picture(f"{folder}/1.jpg")) for folder in ("a", "b/c"))
+    assert [piece.id for piece in cut(here)] == [piece.id for piece in cut(there)]
 
 
 def test_blank_text_gives_nothing() -> None:

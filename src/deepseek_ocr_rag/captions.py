@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
 
 from .document import Block, BlockKind, markdown_parts
 
@@ -50,30 +53,77 @@ def hosts(blocks: Sequence[Block]) -> dict[int, int]:
     return found
 
 
-def images_shown(blocks: Sequence[Block], spans: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    """The pictures of a page's figures that stand with a text.
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """The picture of the figure at a place on the page, and where that is from what it belongs to."""
 
-    Those of which it has some characters, and those without any where it has the end next to them of what they belong
-    to.
+    at: int
+    image: str
+    side: Literal["above", "in", "below"]
 
-    Args:
-        blocks: The blocks of the page.
-        spans: For each block of which the text shows something, by id, from where to where.
+
+class PageIndex:
+    """The blocks of a page by their ids, and the pictures of its figures by the text that they belong to.
+
+    Made once and asked for every chunk, see :func:`page_index`.
     """
-    if not any(block.image for block in blocks):
-        return
-    places = hosts(blocks)
-    for at, block in enumerate(blocks):
-        host = blocks[places.get(at, at)]
-        if not block.image or host.id not in spans:
-            continue
-        start, end = spans[host.id]
-        if places.get(at, at) < at:
-            is_shown = end >= len(host.text.rstrip())
-        else:
-            is_shown = host is block or not host.text[markdown_parts(host)[1] : start].strip()
-        if is_shown:
-            yield block.image
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = {block.id: block for block in reversed(blocks)}  # the first of an id that is there twice
+        self._pictures: dict[str, list[_Picture]] = {}
+        places = hosts(blocks) if any(block.image for block in blocks) else {}
+        for at, block in enumerate(blocks):
+            if not block.image:
+                continue
+            place = places.get(at, at)
+            side: Literal["above", "in", "below"] = "in" if place == at else "below" if place < at else "above"
+            self._pictures.setdefault(blocks[place].id, []).append(_Picture(at, block.image, side))
+
+    def images_shown(self, spans: Mapping[str, tuple[int, int]]) -> list[str]:
+        """The pictures of the page's figures that stand with a text, in the order of the page.
+
+        Those of which it has some characters, and those without any where it has the end next to them of what they
+        belong to.
+
+        Args:
+            spans: For each block of which the text shows something, by id, from where to where.
+        """
+        shown = [
+            picture
+            for block_id in spans.keys() & self._pictures.keys()
+            for picture in self._pictures[block_id]
+            if _is_beside(picture, self.blocks[block_id], *spans[block_id])
+        ]
+        return [picture.image for picture in sorted(shown, key=lambda picture: picture.at)]
+
+
+class _Same:
+    """The blocks of a page, known by being the same ones: to compare them would take as long as to index them."""
+
+    def __init__(self, blocks: tuple[Block, ...]) -> None:
+        self.blocks = blocks
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.blocks is self.blocks
+
+    def __hash__(self) -> int:
+        return id(self.blocks)
+
+
+def page_index(blocks: tuple[Block, ...]) -> PageIndex:
+    """The index of a page's blocks; those of the last few pages are kept, for chunks come page by page."""
+    return _index(_Same(blocks))
+
+
+@lru_cache(maxsize=16)
+def _index(same: _Same) -> PageIndex:
+    return PageIndex(same.blocks)
+
+
+def _is_beside(picture: _Picture, host: Block, start: int, end: int) -> bool:
+    if picture.side == "below":
+        return end >= len(host.text.rstrip())
+    return picture.side == "in" or not host.text[markdown_parts(host)[1] : start].strip()
 
 
 def _is_shown(blocks: Sequence[Block], at: int) -> bool:

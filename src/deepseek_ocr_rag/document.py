@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from .geometry import Box
+from .geometry import Box, QuarterTurn
 from .usage import Usage
 
 LineSource = Literal["text_layer", "ocr", "ink", "model"]
@@ -128,6 +128,8 @@ class Page:
     blocks: tuple[Block, ...] = ()
     warnings: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    turn: QuarterTurn = 0
+    """The clockwise turn by which the page's text stands upright, where it was turned to be read."""
     history: tuple[str, ...] = ()
     """How the page was read: at which resolution and why, what was tried, what came of it and what was kept."""
 

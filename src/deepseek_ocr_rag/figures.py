@@ -1,15 +1,17 @@
 """Figures of a page become files of their own, and, where that is wished, text: a second look at each of them.
 
-The picture is cut out of the page as displayed, named by us alone, and written to a folder or to any place that fsspec
-knows; the block says where it lies. A second pass asks the model what the figure shows: charts become tables, drawings
-of geometry lines of text, formulas of chemistry SMILES, and everything else stays as the model put it. Whatever goes
-wrong with a figure costs that figure alone and is said on the page.
+The picture is cut out of the page, turned upright, named by us alone, and written to a folder or to any place that
+fsspec knows; the block says where it lies. A second pass asks the model what the figure shows: charts become tables,
+drawings of geometry lines of text, formulas of chemistry SMILES, and everything else stays as the model put it.
+Whatever goes wrong with a figure costs that figure alone and is said on the page.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib.util
+import io
 import logging
 import re
 import secrets
@@ -21,8 +23,8 @@ from typing import Literal, Protocol, TypeVar, get_args
 from .blocks import build_blocks
 from .document import Block, BlockKind, Line, Page, Table, block_markdown
 from .drawings import read_drawing
-from .errors import DeepSeekOCRError
-from .geometry import Box, bounding_box
+from .errors import DeepSeekOCRError, EngineError
+from .geometry import Box, QuarterTurn, bounding_box
 from .prompts import Task
 from .recognition import ImageRequest, PageImage, PageRequest, Recognition
 from .usage import Usage
@@ -34,6 +36,9 @@ logger = logging.getLogger("deepseek_ocr_rag")
 FigureReading = Literal["none", "parse", "describe"]
 
 _TASKS: dict[FigureReading, Task] = {"parse": "figure", "describe": "describe"}
+
+_WITHOUT_THE_MODEL = ("fallback", "failed")
+"""Pages that the model gave no good answer about: asking it about each of their figures would cost as much again."""
 
 _FENCE = re.compile(r"`{3}\w{0,10}\s*\Z")
 _FENCE_END = re.compile(r"\A\s*`{3}")
@@ -77,6 +82,11 @@ class FigureOptions:
         if "://" in self.folder:
             _check_address(self.folder)
 
+    @property
+    def task(self) -> Task | None:
+        """What the model is asked about a figure; None for nothing."""
+        return _TASKS.get(self.read)
+
 
 class Recognize(Protocol):
     """What reads a picture, as engines do."""
@@ -96,7 +106,12 @@ async def with_figures(
 
     Blocks stay in their order, with their ids and kinds. What a figure said already is kept before what is read in
     it. Figures that could not be saved or read have a warning each; those that were left alone are counted in the
-    page's history.
+    page's history, and what reading them cost is the page's, failures included. On a page that another engine read in
+    the model's place figures are saved and not read.
+
+    Pictures are upright: on a page whose text was turned to be read (``page.turn``) they are turned likewise, so they
+    may lie otherwise than their boxes, which are on the page as displayed. Their names have a hash of what they show,
+    so that reading a file again leaves the pictures that earlier documents refer to.
 
     Args:
         page: A page whose blocks have their final places and whose trust is known.
@@ -111,22 +126,37 @@ async def with_figures(
     digest = document_id.rpartition(":")[2]
     if not re.fullmatch(r"[0-9a-f]{16,}", digest):
         raise ValueError(f"document_id={document_id!r} is not a hash in hexadecimal digits")
-    studio = _Studio(name=f"{digest[:16]}-p{page.number}", visit=visit, recognize=recognize, options=options)
+    is_left = page.status in _WITHOUT_THE_MODEL and options.read != "none"
+    studio = _Studio(
+        name=f"{digest[:16]}-p{page.number}",
+        turn=page.turn,
+        visit=visit,
+        recognize=recognize,
+        options=replace(options, read="none") if is_left else options,
+    )
     blocks = [await studio.treat(block) if block.kind is BlockKind.FIGURE else block for block in page.blocks]
     return replace(
         page,
         blocks=tuple(blocks),
         warnings=(*page.warnings, *studio.warnings),
-        history=(*page.history, *studio.history()),
+        history=(*page.history, *studio.history(), *(_not_read(page) if is_left else ())),
         usage=page.usage + studio.usage,
     )
+
+
+def _not_read(page: Page) -> tuple[str, ...]:
+    count = sum(block.kind is BlockKind.FIGURE for block in page.blocks)
+    return (f"figures: {count} not read, since the page itself is {page.status}",) if count else ()
 
 
 class _Studio:
     """Treats the figures of one page, one after the other: other pages are read meanwhile."""
 
-    def __init__(self, *, name: str, visit: Visit, recognize: Recognize, options: FigureOptions) -> None:
+    def __init__(
+        self, *, name: str, turn: QuarterTurn, visit: Visit, recognize: Recognize, options: FigureOptions
+    ) -> None:
         self._name = name
+        self._turn = turn
         self._visit = visit
         self._recognize = recognize
         self._options = options
@@ -165,7 +195,7 @@ class _Studio:
         if path is not None:
             self._saved += 1
             block = replace(block, image=path)
-        task = _TASKS.get(self._options.read)
+        task = self._options.task
         return block if task is None else await self._read(block, image, task, number)
 
     async def _cut(self, box: Box) -> PageImage:
@@ -173,10 +203,15 @@ class _Studio:
         image = await self._visit(PageRequest(image=wish, crop=box))
         if not image.data:
             raise ValueError("no picture came back")
-        return image
+        if not self._turn:
+            return image
+        data = await asyncio.to_thread(_upright, image.data, self._turn)
+        width, height = (image.width, image.height) if self._turn == 180 else (image.height, image.width)
+        return replace(image, data=data, media_type="image/jpeg", width=width, height=height, turn=self._turn)
 
     async def _save(self, data: bytes, number: int) -> str:
-        return await asyncio.to_thread(_write, self._options.folder, f"{self._name}-{number}.jpg", data)
+        name = f"{self._name}-{number}-{hashlib.sha256(data).hexdigest()[:8]}.jpg"
+        return await asyncio.to_thread(_write, self._options.folder, name, data)
 
     async def _read(self, block: Block, image: PageImage, task: Task, number: int) -> Block:
         answer = await self._tried(lambda: self._recognize(image, task=task), number, "could not be read")
@@ -199,6 +234,9 @@ class _Studio:
         except DeepSeekOCRError as error:
             logger.warning("%s: figure %d %s: %s", self._name, number, problem, error)
             reason = f"{error.message} {error.hint}".strip()
+            if isinstance(error, EngineError):
+                self.usage += Usage(requests=error.requests, retries=max(0, error.requests - 1))
+                self._notes += [f"figure {number}: {note}" for note in error.history]
         except Exception as error:  # engines and file systems of others may raise anything
             logger.exception("%s: figure %d %s", self._name, number, problem)
             reason = f"{type(error).__name__}: {str(error)[:200]}"
@@ -253,7 +291,18 @@ def _with_text(block: Block, text: str, table: Table | None) -> Block:
     return replace(block, text=before + text, lines=lines, table=table or block.table)
 
 
-# Writing
+# Turning and writing
+
+
+def _upright(data: bytes, turn: QuarterTurn) -> bytes:
+    """A picture turned clockwise, as JPEG."""
+    from PIL import Image
+
+    ways = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+        image.convert("RGB").transpose(ways[turn]).save(out, "JPEG", quality=90)  # Pillow counts the other way
+    return out.getvalue()
 
 
 def _write(folder: str, name: str, data: bytes) -> str:
@@ -277,10 +326,16 @@ def _write(folder: str, name: str, data: bytes) -> str:
 
 
 def _check_address(folder: str) -> None:
-    """Refuse addresses with a password in them, and those for which a package is missing."""
-    protocol, _, rest = folder.rpartition("://")
-    if ":" in rest.partition("/")[0].rpartition("@")[0]:
+    """Refuse addresses with a password or a query in them, and those for which a package is missing."""
+    protocol = folder.rpartition("://")[0]
+    logins = (part.partition("/")[0].rpartition("@")[0] for part in folder.split("://")[1:])
+    if any(":" in login for login in logins):
         raise ValueError("folder has a password in it, which every document would show: configure fsspec with it")
+    if "?" in folder:
+        raise ValueError(
+            "folder has a query in it, which names cannot follow and every document would show: configure fsspec with "
+            "whatever it says"
+        )
     if importlib.util.find_spec("fsspec") is None:
         raise ValueError(f"folder is an address ({protocol}://): install fsspec (pip install fsspec), or pass a path")
     import fsspec

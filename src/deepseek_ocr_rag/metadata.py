@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .captions import images_shown
+from .captions import page_index
 from .chunk import Chunk, ChunkRegion, content_id, locate
 from .document import Block, Document, Page, PageStatus, markdown_parts, picture_markdown
 from .errors import UnknownChunk
@@ -104,21 +104,20 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
     for anchor in chunk.anchors:
         block = _block(_page(document, anchor.page_number, chunk), anchor.block_id, document, chunk)
         located += _locate(block, anchor.start, anchor.end, at=anchor.chunk_start)
-    return _metadata(document, pages, located, max_region_bytes) | {
+    return _metadata(document, pages, located, _images_beside(pages, chunk), max_region_bytes) | {
         "element_type": chunk.kind.value,
         "section_path": chunk.section_path,
         "section_level": chunk.section_level,
         "chunk_index": chunk.index,
         "chunk_id": chunk.id,
         "token_count": chunk.token_count,
-        "images": _written_images(_images_beside(pages, chunk), max_region_bytes),
     }
 
 
 def page_metadata(document: Document, page: Page, *, max_region_bytes: int = 4096) -> Metadata:
     """The metadata of a whole page; ``regions`` index into ``page.markdown``."""
     _, located = _page_text(page)
-    return _metadata(document, [page], located, max_region_bytes) | {
+    return _metadata(document, [page], located, _images_on([page]), max_region_bytes) | {
         "element_type": "page",
         "chunk_id": content_id(document.id, "page", page.number),
     }
@@ -127,7 +126,7 @@ def page_metadata(document: Document, page: Page, *, max_region_bytes: int = 409
 def document_metadata(document: Document, *, max_region_bytes: int = 4096) -> Metadata:
     """The metadata of a whole document; ``regions`` index into ``document.markdown``."""
     _, located = _document_text(document)
-    return _metadata(document, document.pages, located, max_region_bytes) | {
+    return _metadata(document, document.pages, located, _images_on(document.pages), max_region_bytes) | {
         "element_type": "document",
         "chunk_id": content_id(document.id, "document"),
     }
@@ -180,7 +179,11 @@ def _parse_row(row: object) -> ChunkRegion:
 
 
 def _metadata(
-    document: Document, pages: Sequence[Page], located: Sequence[_Located], max_region_bytes: int
+    document: Document,
+    pages: Sequence[Page],
+    located: Sequence[_Located],
+    images: Iterable[str],
+    max_region_bytes: int,
 ) -> Metadata:
     """All keys in their order, with those of a chunk empty."""
     first = pages[0] if pages else None
@@ -210,9 +213,7 @@ def _metadata(
         "y0": y0,
         "x1": x1,
         "y1": y1,
-        "images": _written_images(
-            (block.image for page in pages for block in page.blocks if block.image), max_region_bytes
-        ),
+        "images": written_images(images, max_region_bytes),
     }
 
 
@@ -224,10 +225,10 @@ def _page(document: Document, number: int, chunk: Chunk) -> Page:
 
 
 def _block(page: Page, block_id: str, document: Document, chunk: Chunk) -> Block:
-    for block in page.blocks:
-        if block.id == block_id:
-            return block
-    raise _unknown(document, chunk)
+    block = page_index(page.blocks).blocks.get(block_id)
+    if block is None:
+        raise _unknown(document, chunk)
+    return block
 
 
 def _unknown(document: Document, chunk: Chunk) -> UnknownChunk:
@@ -283,16 +284,20 @@ def _document_text(document: Document) -> tuple[str, list[_Located]]:
 # Pictures of figures
 
 
+def _images_on(pages: Iterable[Page]) -> Iterator[str]:
+    return (block.image for page in pages for block in page.blocks if block.image)
+
+
 def _images_beside(pages: Iterable[Page], chunk: Chunk) -> list[str]:
     spans: dict[str, tuple[int, int]] = {}
     for anchor in chunk.anchors:
         start, end = spans.get(anchor.block_id, (anchor.start, anchor.end))
         spans[anchor.block_id] = min(start, anchor.start), max(end, anchor.end)
-    return [image for page in pages for image in images_shown(page.blocks, spans)]
+    return [image for page in pages for image in page_index(page.blocks).images_shown(spans)]
 
 
-def _written_images(images: Iterable[str], max_bytes: int) -> str:
-    """As JSON; the first of them where all would be too long."""
+def written_images(images: Iterable[str], max_bytes: int = 4096) -> str:
+    """Pictures as JSON; the first of them where all would be too long."""
     written, length = [], len("[")
     for image in images:
         text = json.dumps(image)

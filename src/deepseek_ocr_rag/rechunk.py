@@ -5,31 +5,26 @@ markdown is taken apart into blocks again, the metadata's regions go with their 
 what it always does: headings, tables and the budget are treated alike, and every chunk knows its lines.
 
 What a text does not say cannot be found out here: captions and footnotes are paragraphs, and headings on an earlier
-page are not known, unless the metadata has their section path.
+page are not known, unless the metadata has their section path. Pictures of figures go from the text into the metadata
+of the chunks that stand before and after them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import Any
 
 from .chunk import SMALLEST_BUDGET, Chunk, ChunkOptions, ChunkRegion, chunk_document, content_id
-from .document import Block, BlockKind, Document, Line, Page, Table
+from .document import Block, BlockKind, Document, Line, Page
 from .geometry import bounding_box
-from .metadata import chunk_metadata, parse_regions
+from .metadata import chunk_metadata, parse_regions, written_images
+from .passages import Passage, Pictures, Shown, passages
 from .split import Fenced
-from .tables import parse_pipe_table, table_markdown
 
-_FENCE = re.compile(r"(`{3,}(?!`)|~{3,}(?!~))[^`\n]*$", re.MULTILINE)
-_FENCE_END = re.compile(r" {0,3}(`{3,}|~{3,})[ \t\r]*$", re.MULTILINE)
-_HEADING = re.compile(r"(#{1,6})[ \t]{1,8}(?=\S)")
-_ITEM = re.compile(r"([ \t]{0,40})(?=(?:[-*+]|[0-9]{1,3}[.)]) )")
-_DEEPEST_ITEM = 8
 _IDENTITY = ("doc_hash", "source", "file_path", "file_name", "page_label")
 _OF_THE_WHOLE = ("source", "file_name", "doc_hash", "total_pages", "engine", "page_status")
 """Metadata that a piece has from the whole; the status is the worst of all pages that the whole has."""
@@ -73,7 +68,11 @@ def rechunk(text: str, metadata: Mapping[str, Any], options: ChunkOptions | None
         yield Excerpt(id=str(metadata["chunk_id"]), text=text, metadata=dict(metadata), start=0, end=len(text))
         return
     # Fences that would take more than a quarter of every chunk are a part of the code itself.
-    pieces = list(_pieces(text, lambda fences: options.token_counter(fences) <= options.max_tokens // 4))
+    found = list(
+        passages(text, lambda fences: options.token_counter(fences) <= options.max_tokens // 4, whole.pictures)
+    )
+    pieces = [piece for piece in found if piece.kind is not BlockKind.FIGURE]
+    shown = Shown(text, found)
     document = _document(whole, text, pieces)
     places = {_block_id(whole, at): piece for at, piece in enumerate(pieces)}
     left = options.max_tokens - (options.token_counter(whole.lead) if whole.lead else 0)
@@ -83,13 +82,12 @@ def rechunk(text: str, metadata: Mapping[str, Any], options: ChunkOptions | None
     for cut in chunk_document(document, inner):
         chunk = _under(path, whole, cut, options)
         own = [(anchor, places[anchor.block_id]) for anchor in chunk.anchors if not anchor.repeated]
-        yield Excerpt(
-            id=chunk.id,
-            text=chunk.text,
-            metadata=whole.metadata_of(chunk, document),
-            start=min((piece.outer_start(anchor.start) for anchor, piece in own), default=0),
-            end=max((piece.outer_end(anchor.end) for anchor, piece in own), default=len(text)),
-        )
+        start = min((piece.outer_start(anchor.start) for anchor, piece in own), default=0)
+        end = max((piece.outer_end(anchor.end) for anchor, piece in own), default=len(text))
+        # A chunk's pictures are not in its text: any piece of it may be what they belong to.
+        images = whole.pictures.listed if whole.is_chunk else shown.beside(start, end)
+        metadata_of_piece = whole.metadata_of(chunk, document) | {"images": written_images(images)}
+        yield Excerpt(id=chunk.id, text=chunk.text, metadata=metadata_of_piece, start=start, end=end)
 
 
 # What is known of the whole
@@ -110,6 +108,7 @@ class _Whole:
     level: int
     regions: Sequence[ChunkRegion]
     precision: str
+    pictures: Pictures
     metadata: Mapping[str, Any]
 
     @classmethod
@@ -133,6 +132,7 @@ class _Whole:
             level=level,
             regions=sorted(regions, key=lambda region: region.start),
             precision=precision,
+            pictures=Pictures(metadata.get("images")),
             metadata=metadata,
         )
 
@@ -173,125 +173,10 @@ def _under(path: str, whole: _Whole, chunk: Chunk, options: ChunkOptions) -> Chu
     return replace(placed, token_count=tokens) if tokens <= options.max_tokens else chunk
 
 
-# Markdown to pieces
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Piece:
-    """A block's place: its markdown is ``[start, end)`` of the text, its own characters ``[inner, inner_end)``."""
-
-    kind: BlockKind
-    start: int
-    end: int
-    inner: int
-    after: int = 0
-    """Characters of markdown at the end."""
-    level: int = 0
-    table: Table | None = None
-
-    @property
-    def inner_end(self) -> int:
-        return self.end - self.after
-
-    def outer_start(self, at: int) -> int:
-        """Where the block's character ``at`` stands in the text; the first one with the markdown before it."""
-        return self.inner + at if at else self.start
-
-    def outer_end(self, at: int) -> int:
-        """Where a part of the block that ends before ``at`` ends in the text."""
-        return self.inner + at if self.inner + at < self.inner_end else self.end
-
-
-_Span = tuple[int, int]
-
-
-def _pieces(text: str, can_repeat: Callable[[str], bool]) -> Iterator[_Piece]:
-    for run, is_code in _runs(text):
-        if is_code:
-            yield _code(text, run, can_repeat)
-            continue
-        at = 0
-        while at < len(run) and (match := _HEADING.match(text, *run[at])):
-            start, end = run[at]
-            yield _Piece(kind=BlockKind.HEADING, start=start, end=end, inner=match.end(), level=len(match[1]))
-            at += 1
-        if at < len(run):
-            yield from _body(text, run[at:])
-
-
-def _code(text: str, run: Sequence[_Span], can_repeat: Callable[[str], bool]) -> _Piece:
-    """Code that is shown between its fences; where there is none, or they are long, they are code as well."""
-    start, end = run[0][0], run[-1][1]
-    last = run[-2] if len(run) > 1 and _closes(text, run[-1], _fence(text, run[0])) else run[-1]
-    inner, inner_end = (run[1][0], last[1]) if len(run) > 1 else (end, end)
-    if not text[inner:inner_end].strip() or not can_repeat(text[start:inner] + text[inner_end:end]):
-        inner, inner_end = start, end
-    return _Piece(kind=BlockKind.CODE, start=start, end=end, inner=inner, after=end - inner_end)
-
-
-def _runs(text: str) -> Iterator[tuple[list[_Span], bool]]:
-    """Lines between empty ones, and whether they are code: a fence, its lines, empty ones too, and its end if any."""
-    run: list[_Span] = []
-    fence = ""
-    for line in _lines(text):
-        if fence:
-            run.append(line)
-            if _closes(text, line, fence):
-                yield run, True
-                run, fence = [], ""
-            continue
-        fence = _fence(text, line)
-        is_empty = not text[slice(*line)].strip()
-        if run and (is_empty or fence):
-            yield run, False
-            run = []
-        if not is_empty:
-            run.append(line)
-    if run:
-        yield run, bool(fence)
-
-
-def _fence(text: str, line: _Span) -> str:
-    """The backticks or tildes that a line opens code with, or nothing."""
-    match = _FENCE.match(text, line[0])
-    return match[1] if match else ""
-
-
-def _closes(text: str, line: _Span, fence: str) -> bool:
-    match = _FENCE_END.match(text, line[0])
-    return match is not None and match[1].startswith(fence)
-
-
-def _lines(text: str) -> Iterator[_Span]:
-    at = 0
-    for line in text.split("\n"):
-        yield at, at + len(line)
-        at += len(line) + 1
-
-
-def _body(text: str, run: Sequence[_Span]) -> Iterator[_Piece]:
-    """A table, items of a list, or a paragraph."""
-    start, end = run[0][0], run[-1][1]
-    table = parse_pipe_table(text[start:end]) if text.find("|", *run[0]) >= 0 else None
-    if table is not None:
-        # A table that we would write otherwise is cut between its lines, as it stands.
-        grid = table if table_markdown(table) == text[start:end] else None
-        yield _Piece(kind=BlockKind.TABLE, start=start, end=end, inner=start, table=grid)
-    elif not _ITEM.match(text, start):
-        kind = BlockKind.FORMULA if text.startswith(("$$", "\\["), start) else BlockKind.PARAGRAPH
-        yield _Piece(kind=kind, start=start, end=end, inner=start)
-    else:
-        marks = [match for begin, _ in run if (match := _ITEM.match(text, begin))]
-        ends = [match.start() - 1 for match in marks[1:]] + [end]
-        for match, last in zip(marks, ends, strict=True):
-            level = min(_DEEPEST_ITEM, len(match[1].expandtabs(4)) // 2)
-            yield _Piece(kind=BlockKind.LIST_ITEM, start=match.end(), end=last, inner=match.end(), level=level)
-
-
 # Pieces to a document
 
 
-def _document(whole: _Whole, text: str, pieces: Sequence[_Piece]) -> Document:
+def _document(whole: _Whole, text: str, pieces: Sequence[Passage]) -> Document:
     """A document of which ``whole`` is the text, with blocks that know their lines."""
     blocks = _blocks(whole, text, pieces)
     label = str(whole.metadata.get("page_label") or "")
@@ -308,7 +193,7 @@ def _document(whole: _Whole, text: str, pieces: Sequence[_Piece]) -> Document:
     return Document(id=whole.document_id, source="", file_name="", total_pages=-1, pages=pages)
 
 
-def _blocks(whole: _Whole, text: str, pieces: Sequence[_Piece]) -> Iterator[Block]:
+def _blocks(whole: _Whole, text: str, pieces: Sequence[Passage]) -> Iterator[Block]:
     """Blocks on pages that never go back: a block is on the page of its first region, or of the block before it."""
     waiting = list(reversed(whole.regions))
     near: list[ChunkRegion] = []

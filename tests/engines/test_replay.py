@@ -14,7 +14,7 @@ from deepseek_ocr_rag.engines import Engine
 from deepseek_ocr_rag.engines.replay import RecordingEngine, ReplayEngine
 from deepseek_ocr_rag.errors import EngineRejected, EngineUnavailable
 from deepseek_ocr_rag.geometry import Box, Frame
-from deepseek_ocr_rag.prompts import PROMPTS
+from deepseek_ocr_rag.prompts import PROMPTS, Task
 from deepseek_ocr_rag.recognition import (
     ImageRequest,
     LocalRequest,
@@ -88,6 +88,10 @@ def replay(folder: Path, item: PageImage) -> Recognition:
     return asyncio.run(ReplayEngine(folder).recognize(item))
 
 
+def free(answer: Recognition) -> Recognition:
+    return replace(answer, usage=Usage(cache_hits=1))
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -102,7 +106,7 @@ def test_what_is_recorded_is_replayed_in_full(tmp_path: Path, request_: PageRequ
     [answer] = record(folder, engine, page(3))
     assert answer == FULL
     assert engine.closed == 1
-    assert replay(folder, page(3)) == FULL
+    assert replay(folder, page(3)) == free(FULL)
     assert ReplayEngine(folder).request == request_
     assert [path.suffix for path in folder.iterdir()] == [".json"]
 
@@ -138,6 +142,35 @@ def test_tasks_are_recorded_apart(tmp_path: Path) -> None:
         asyncio.run(ReplayEngine(tmp_path).recognize(page(1), task="free_ocr"))
 
 
+class Locator(FakeEngine):
+    """Says what it was to look for."""
+
+    async def recognize(self, page: PageImage, *, task: Task = "markdown", reference: str = "") -> Recognition:
+        return Recognition(page_number=page.page_number, engine="fake", text=f"{task}: {reference}")
+
+
+def test_what_was_looked_for_is_recorded_apart(tmp_path: Path) -> None:
+    recorder, replayer = RecordingEngine(Locator(), tmp_path), ReplayEngine(tmp_path)
+    wanted = ("a seal", "../../a\ud800", "")
+    for reference in wanted:
+        asyncio.run(recorder.recognize(page(1), task="locate", reference=reference))
+    for reference in wanted:
+        answer = asyncio.run(replayer.recognize(page(1), task="locate", reference=reference))
+        assert answer.text == f"locate: {reference}"
+    assert len(list(tmp_path.iterdir())) == 3
+    with pytest.raises(EngineUnavailable, match="'locate' and 'a key'"):
+        asyncio.run(replayer.recognize(page(1), task="locate", reference="a key"))
+
+
+def test_a_recording_made_before_there_were_references_can_be_read(tmp_path: Path) -> None:
+    record(tmp_path, FakeEngine(), page(1))
+    [path] = tmp_path.iterdir()
+    data = json.loads(path.read_bytes())
+    del data["reference"]
+    path.write_text(json.dumps(data))
+    assert "Page 1 says this" in replay(tmp_path, page(1)).text
+
+
 def test_a_missing_recording_says_which_and_how_to_make_it(tmp_path: Path) -> None:
     folder = tmp_path / "nowhere"
     with pytest.raises(EngineUnavailable) as caught:
@@ -158,7 +191,7 @@ def test_errors_are_passed_on_and_not_recorded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("engine", [TruncatingEngine(), GarbageEngine()])
 def test_bad_answers_are_recorded_as_they_are(tmp_path: Path, engine: FakeEngine) -> None:
     [answer] = record(tmp_path, engine, page(1))
-    assert replay(tmp_path, page(1)) == answer
+    assert replay(tmp_path, page(1)) == free(answer)
 
 
 def test_the_fingerprint_follows_the_recordings(tmp_path: Path) -> None:
@@ -199,6 +232,7 @@ def test_texts_are_answered_by_page_number() -> None:
     engine = ReplayEngine.from_texts({1: "<|ref|>text<|/ref|>", 2: ""})
     answer = asyncio.run(engine.recognize(page(1)))
     assert (answer.text, answer.status, answer.prompt) == ("<|ref|>text<|/ref|>", "ok", PROMPTS["markdown"])
+    assert answer.usage == Usage(cache_hits=1)
     assert asyncio.run(engine.recognize(page(2))).status == "suspect"
     assert asyncio.run(engine.recognize(page(2, is_blank=True))).status == "empty"
     assert engine.request.image is None

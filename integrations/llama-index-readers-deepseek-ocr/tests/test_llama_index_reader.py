@@ -404,10 +404,33 @@ def test_an_index_gives_back_text_and_regions(mode: Any) -> None:
     assert {hit.node.get_content(): hit.node.metadata["regions"] for hit in found} == expected
 
 
-def test_a_login_in_the_address_is_refused() -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:hunter2@host/v1",
+        "me:hunter2@host/v1",
+        "http:/me:hunter2@host/v1",
+        "http:me:hunter2@host/v1",
+        "//hunter2@host",
+        " http:///hunter2@host/v1",
+        "http:\\\\me:hunter2@host\\v1",
+    ],
+)
+def test_a_login_in_the_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="must not hold a login") as caught:
-        DeepSeekOCRReader(base_url="https://me:hunter2@host/v1")
+        DeepSeekOCRReader(base_url=address)
     assert "api_key" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_at_sign_in_the_path_is_no_login() -> None:
+    address = "https://host/models/@cf/deepseek"
+    assert DeepSeekOCRReader(base_url=address).to_dict()["base_url"] == address
+
+
+def test_a_token_in_the_address_of_figures_is_refused() -> None:
+    with pytest.raises(ValueError, match="query") as caught:
+        DeepSeekOCRReader(figures="http://host/x?token=hunter2")
     assert "hunter2" not in str(caught.value)
 
 

@@ -1,8 +1,8 @@
 """Recorded answers: run a document again without a model, offline, and to the letter as it was read before.
 
-:class:`RecordingEngine` sits in front of any engine and writes what it answers, one JSON file per page and task;
-:class:`ReplayEngine` answers from such a folder. A page is known by its picture's hash, so that a renamed or reordered
-document still finds its recordings; a page without a picture is known by its file's name and its number.
+:class:`RecordingEngine` sits in front of any engine and writes what it answers, one JSON file per page, task and
+reference; :class:`ReplayEngine` answers from such a folder. A page is known by its picture's hash, so that a renamed or
+reordered document still finds its recordings; a page without a picture is known by its file's name and its number.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 from ..document import from_dict, to_dict
 from ..errors import EngineRejected, EngineUnavailable
 from ..prompts import PROMPTS, Task
 from ..recognition import PageImage, PageRequest, Recognition
+from ..usage import Usage
 from . import Engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What a recording's file holds. ``source``, ``task`` and ``fingerprint`` are for people who look into it."""
+    """What a recording's file holds. All but ``request`` and ``recognition`` is for people who look into it."""
 
     format: Literal[1]
     source: str
@@ -34,6 +35,7 @@ class Recording:
     fingerprint: str
     request: PageRequest
     recognition: Recognition
+    reference: str = ""
 
 
 class RecordingEngine:
@@ -63,9 +65,19 @@ class RecordingEngine:
         """What the other engine needs."""
         return self.engine.request
 
-    async def recognize(self, page: PageImage, *, task: Task = "markdown") -> Recognition:
-        """Read one page with the other engine, and record the answer; errors are passed on and not recorded."""
-        recognition = await self.engine.recognize(page, task=task)
+    async def recognize(self, page: PageImage, *, task: Task = "markdown", reference: str = "") -> Recognition:
+        """Read one page with the other engine, and record the answer; errors are passed on and not recorded.
+
+        Args:
+            page: The page.
+            task: What to ask for.
+            reference: What the task ``locate`` looks for; only engines that know it can be given one.
+        """
+        if reference:
+            locator = cast("Any", self.engine)
+            recognition: Recognition = await locator.recognize(page, task=task, reference=reference)
+        else:
+            recognition = await self.engine.recognize(page, task=task)
         recording = Recording(
             format=1,
             source=_base_name(page.source),
@@ -73,8 +85,9 @@ class RecordingEngine:
             fingerprint=self.engine.fingerprint,
             request=self.engine.request,
             recognition=recognition,
+            reference=reference,
         )
-        await asyncio.to_thread(_write, self.folder / _file_name(page, task), recording)
+        await asyncio.to_thread(_write, self.folder / _file_name(page, task, reference), recording)
         return recognition
 
     async def aclose(self) -> None:
@@ -117,23 +130,24 @@ class ReplayEngine:
         first = next(iter(_recordings(self.folder)), None)
         return PageRequest(words=True) if first is None else _read(first, None).request
 
-    async def recognize(self, page: PageImage, *, task: Task = "markdown") -> Recognition:
-        """Give the recorded answer for this page and task.
+    async def recognize(self, page: PageImage, *, task: Task = "markdown", reference: str = "") -> Recognition:
+        """Give the recorded answer for this page, task and reference; its usage says that it cost nothing.
 
         Raises:
             EngineUnavailable: If there is no recording of it.
             EngineRejected: If the recording cannot be read.
         """
-        path = self.folder / _file_name(page, task)
+        path = self.folder / _file_name(page, task, reference)
         if not path.is_file():
+            looked_for = f" and {reference!r}" if reference else ""
             raise EngineUnavailable(
-                f"there is no recording of this page for the task {task!r} in {self.folder}.",
+                f"there is no recording of this page for the task {task!r}{looked_for} in {self.folder}.",
                 source=page.source,
                 page_number=page.page_number,
                 hint=f"Record it: read the document once with RecordingEngine(engine, {str(self.folder)!r}).",
             )
         recording = await asyncio.to_thread(_read, path, page)
-        return replace(recording.recognition, page_number=page.page_number)
+        return replace(recording.recognition, page_number=page.page_number, usage=Usage(cache_hits=1))
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -184,15 +198,17 @@ class TextEngine:
             prompt=PROMPTS[task],
             finish_reason="stop",
             status="ok" if text.strip() else "empty" if page.is_blank else "suspect",
+            usage=Usage(cache_hits=1),
         )
 
     async def aclose(self) -> None:
         """Nothing is open."""
 
 
-def _file_name(page: PageImage, task: Task) -> str:
+def _file_name(page: PageImage, task: Task, reference: str) -> str:
     known_by = page.data or f"{_base_name(page.source)}\0{page.page_number}".encode("utf-8", errors="surrogatepass")
-    return f"{hashlib.sha256(known_by).hexdigest()[:32]}-{task}.json"
+    looked_for = f"-{hashlib.sha256(reference.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}" if reference else ""
+    return f"{hashlib.sha256(known_by).hexdigest()[:32]}-{task}{looked_for}.json"
 
 
 def _base_name(source: str) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
 from typing import Any, Literal
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from llama_index.core.bridge.pydantic import (
@@ -57,6 +57,9 @@ SHOWN = ("source", "file_name", "page_label", "section_path")
 
 READS_AT_ONCE = 4
 """Calls of ``aload_data`` that read at the same time in one event loop; SimpleDirectoryReader starts all at once."""
+
+_SCHEME = re.compile(r"\A\s*(?:[a-z][a-z0-9+.-]*:)?[/\\]*", re.IGNORECASE)
+"""An address up to its host; people forget slashes, and turn them around."""
 
 _places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
@@ -155,7 +158,7 @@ class DeepSeekOCRReader(BasePydanticReader):
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str) -> str:
-        if "@" in urlsplit(value).netloc:
+        if "@" in _SCHEME.sub("", value, count=1).partition("/")[0]:
             raise ValueError("base_url must not hold a login, since readers are serialized. Pass api_key instead.")
         return value
 
