@@ -89,7 +89,10 @@ class PageFailed(SourceError):
 
 
 class EngineError(DeepSeekOCRError):
-    """The engine that reads pages failed."""
+    """The engine that reads pages failed. ``requests`` and ``history`` say what it cost and what was tried."""
+
+    requests: int = 0
+    history: tuple[str, ...] = ()
 
 
 class EngineUnavailable(EngineError):

@@ -15,6 +15,7 @@ from .errors import DeepSeekOCRError
 from .geometry import QuarterTurn, inverse_turn
 from .prompts import Task
 from .recognition import DocumentFacts, PageImage, Recognition
+from .usage import Usage
 
 DOUBTFUL = ("truncated", "looped", "suspect", "failed")
 """Pages that another engine may read better."""
@@ -40,6 +41,7 @@ def read_page(image: PageImage, recognition: Recognition, *, task: Task) -> Page
         blocks=tuple(_turned(block, inverse_turn(image.turn)) for block in blocks),
         warnings=(*recognition.warnings, *warnings),
         usage=recognition.usage,
+        turn=image.turn,
         history=recognition.history,
     )
 
@@ -59,6 +61,7 @@ def blank_page(image: PageImage, facts: DocumentFacts, *, task: Task) -> Page:
 
 def failed_page(image: PageImage, engine: str, error: DeepSeekOCRError) -> Page:
     """A page that could not be read; the reason never becomes its text."""
+    requests: int = getattr(error, "requests", 0)
     return Page(
         number=image.page_number,
         label=image.label or str(image.page_number),
@@ -67,6 +70,8 @@ def failed_page(image: PageImage, engine: str, error: DeepSeekOCRError) -> Page:
         status="failed",
         engine=image.engine or engine,
         warnings=(str(error),),
+        usage=Usage(requests=requests, retries=max(0, requests - 1)),
+        history=getattr(error, "history", ()),
     )
 
 

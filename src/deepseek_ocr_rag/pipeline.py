@@ -205,7 +205,7 @@ class _Station:
             if image.is_blank:
                 return blank_page(image, job.facts, task=self._options.task)
             recognition = await self._recognize(engine, image)
-            self._has_answered = True
+            self._has_answered = self._has_answered or engine is self._engine
             return read_page(image, recognition, task=self._options.task)
         except EngineMisconfigured as error:
             if not self._has_answered:

@@ -127,8 +127,7 @@ class PageImage:
 class Piece:
     """What a model answered about a part of the page, raw.
 
-    A piece whose task reads pages (``markdown``, ``ocr``, ``free_ocr``) is a part of the page's text; one of ``table``
-    tells again the table that lies in its frame.
+    It is a part of the page's text, or ``retells`` the table that lies in its frame.
     """
 
     text: str
@@ -136,6 +135,7 @@ class Piece:
     task: Task = "markdown"
     repeats_from: int | None = None
     """Where the answer begins to say the same for ever: what follows is not on the page."""
+    retells: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ from deepseek_ocr_rag.engines import Engine
 from deepseek_ocr_rag.engines.chat import ChatEngine
 from deepseek_ocr_rag.engines.completion import Answer, Reply, seconds_to_wait
 from deepseek_ocr_rag.engines.exchange import MAX_ANSWER_BYTES
-from deepseek_ocr_rag.engines.providers import KEY_VARIABLE
+from deepseek_ocr_rag.engines.providers import KEY_VARIABLE, PROVIDERS
 from deepseek_ocr_rag.engines.remote import ChatOptions
 from deepseek_ocr_rag.engines.retry import LONGEST_WAIT, RetryPolicy
 from deepseek_ocr_rag.errors import EngineMisconfigured, EngineRejected, EngineUnavailable
@@ -203,6 +204,51 @@ def test_options_out_of_range_are_refused_at_once(wrong: dict[str, Any]) -> None
         ChatEngine("http://localhost", options=options(**wrong))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"family": "gpt"}, "deepseek-ocr-2"),
+        ({"frame": "padded"}, "padded_square"),
+        ({"image": ImageRequest(resolution=cast("Any", "huge"))}, "gundam"),
+    ],
+)
+def test_words_that_are_none_are_refused_at_once(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ChatOptions(**wrong)
+
+
+def test_a_picture_that_is_smaller_than_the_host_takes_is_not_sent(server: Server) -> None:
+    engine = ChatEngine(server.url, provider="qianfan", api_key=KEY, options=options())
+    with pytest.raises(EngineRejected, match=r"page 7: the picture has 4 x 90 pixels.*under 5.*larger picture"):
+        ask(engine, replace(PAGE, width=4, height=90))
+    assert server.bodies == []
+    assert ask(engine, replace(PAGE, width=5, height=90))[0].text
+
+
+def test_many_threads_may_use_an_engine_and_leave_their_loops_behind() -> None:
+    engine = ChatEngine("http://localhost/v1", options=options(max_in_flight=1))
+
+    class Gone:
+        """An event loop that is closed, and leaves other threads the time to see that, too."""
+
+        def is_closed(self) -> bool:
+            time.sleep(0.001)
+            return True
+
+    def use(_: int) -> frozenset[str]:
+        async def run() -> frozenset[str]:
+            refused = engine.refused
+            await engine.aclose()
+            return refused
+
+        return asyncio.run(run())
+
+    engine._pools.update(dict.fromkeys(cast("Any", [Gone() for _ in range(50)])))
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(use, range(16))) == [frozenset()] * 16
+    assert engine._pools == {}
+
+
 # --- the key ----------------------------------------------------------------------------------------------------------
 
 
@@ -219,7 +265,7 @@ def test_the_key_is_read_when_a_request_is_made(server: Server, monkeypatch: pyt
 
 def test_secrets_stay_out_of_sight(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    engine = ChatEngine(server.url.replace("//", "//user:passw0rd@") + "?token=t0ken", api_key=KEY, options=options())
+    engine = ChatEngine(server.url.replace("//", "//user:passw0rd@") + "?sign=t0ken", api_key=KEY, options=options())
     server.script = [Answered(), Answered(401, json.dumps({"error": {"message": f"bad key {KEY}"}}).encode())]
     ask(engine)
     with pytest.raises(EngineRejected) as caught:
@@ -265,6 +311,19 @@ def test_the_fingerprint_changes_with_what_changes_answers() -> None:
     base = fingerprint()
     same = [fingerprint(key="other"), fingerprint("http://u:p@h/v1/"), fingerprint(timeout=9.0, max_in_flight=2)]
     assert set(same) == {base}
+    row = PROVIDERS["vllm"]
+    rows = [
+        row,
+        replace(row, extra_body={}),
+        replace(row, guard="none"),
+        replace(row, image_first=False),
+        replace(row, image_mark="<image>\n"),
+        replace(row, names_format=True),
+        replace(row, max_side=100),
+    ]
+    assert len({ChatEngine("http://h/v1", provider=row).fingerprint for row in rows}) == len(rows)
+    told = replace(row, notes="Other words.", sources=(), key_hint="?", keeps_special_tokens=None)
+    assert ChatEngine(provider=told).fingerprint == ChatEngine(provider=row).fingerprint
     others = [
         fingerprint("http://other/v1"),
         fingerprint(model="n"),
@@ -274,6 +333,7 @@ def test_the_fingerprint_changes_with_what_changes_answers() -> None:
         fingerprint(max_tokens=9),
         fingerprint(extra_body={}),
         fingerprint(image_first=False),
+        fingerprint(ask_again=False),
     ]
     assert len({base, *others}) == len(others) + 1
 
@@ -304,7 +364,7 @@ def test_nobody_listens() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        with pytest.raises(EngineUnavailable, match=r"page 7: the server cannot be reached.*3 requests"):
+        with pytest.raises(EngineMisconfigured, match=r"page 7: the server cannot be reached.*3 requests"):
             ask(ChatEngine(url, options=options()))
 
 
@@ -400,11 +460,11 @@ def test_extra_fields_are_given_up_where_the_server_refuses_them(server: Server,
 
 
 def test_a_bad_page_does_not_take_the_extra_fields_from_the_others(server: Server) -> None:
-    server.script = [Answered(400, b'{"message": "bad picture"}'), Answered(400, b'{"message": "bad picture"}')]
+    server.script = [Answered(400, b'{"message": "bad request"}'), Answered(400, b'{"message": "bad request"}')]
     engine = ChatEngine(server.url, options=options())
 
     async def run() -> Recognition:
-        with pytest.raises(EngineRejected, match="bad picture"):
+        with pytest.raises(EngineRejected, match="bad request"):
             await engine.recognize(PAGE)
         answer = await engine.recognize(PAGE)
         await engine.aclose()

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 
 from deepseek_ocr_rag.blocks import build_blocks
 from deepseek_ocr_rag.document import BlockKind
-from deepseek_ocr_rag.engines.climb import Asking, read_page
+from deepseek_ocr_rag.engines.asker import Asking
+from deepseek_ocr_rag.engines.climb import read_page
 from deepseek_ocr_rag.engines.connection import Learned
 from deepseek_ocr_rag.engines.question import Guard, Question, Response, Trouble, TroubleKind
 from deepseek_ocr_rag.engines.retry import RetryPolicy
@@ -94,7 +95,7 @@ def test_one_good_answer() -> None:
     assert question.prompt == "<|grounding|>Convert the document to markdown."
     assert question.temperature == 0.0
     assert question.guard == Guard(size=30, window=90)
-    assert question.max_tokens == 8192 - image_tokens(600, 800) - 48
+    assert question.max_tokens == 8192 - image_tokens(600, 800) - 48 - len(question.prompt) // 2
 
 
 def test_a_loop_is_asked_for_with_another_guard() -> None:
@@ -197,8 +198,10 @@ def test_a_picture_that_is_too_large_is_made_smaller_and_so_are_the_next() -> No
     server = Server(rest=lambda question: trouble("too_large") if question.picture.height > 500 else GOOD)
     assert read(server, learned=learned).status == "ok"
     assert [question.picture.height for question in server.questions] == [800, 600, 450]
-    assert read(server, learned=learned).usage.requests == 1
+    again = read(server, learned=learned)
+    assert again.usage.requests == 1
     assert server.questions[-1].picture.height == 450
+    assert "sent at 338x450 px" in again.history
 
 
 def test_a_refused_field_is_forgotten_unless_leaving_it_out_helps() -> None:
@@ -265,10 +268,101 @@ def test_what_is_to_be_located() -> None:
 
 
 def test_the_budget_of_a_page_is_kept() -> None:
-    for policy in (RetryPolicy(max_requests=2), RetryPolicy(deadline=1e-9), RetryPolicy(ask_again=False)):
+    for policy, requests in ((RetryPolicy(max_requests=2), 2), (RetryPolicy(ask_again=False), 1)):
         server = Server(rest=cut_off(LOOP))
         assert read(server, asking=replace(ASKING, policy=policy)).status == "looped"
-        assert len(server.questions) == (2 if policy.max_requests == 2 else 1)
+        assert len(server.questions) == requests
+    for requests in range(1, 9):
+        server = Server(rest=cut_off())
+        read(server, asking=replace(ASKING, policy=RetryPolicy(max_requests=requests)))
+        assert len(server.questions) <= requests
+
+
+def test_the_deadline_of_a_page_is_kept_while_a_server_stalls() -> None:
+    async def stall(question: Question) -> Response:
+        await asyncio.sleep(60)
+        raise AssertionError("unreachable")
+
+    asking = replace(ASKING, policy=RetryPolicy(deadline=0.05))
+    with pytest.raises(EngineUnavailable, match="time was over") as caught:
+        asyncio.run(read_page(PAGE, task="markdown", asking=asking, send=stall, learned=Learned()))
+    assert (caught.value.requests, len(caught.value.history)) == (1, 1)
+
+
+def test_each_tile_has_a_request_of_its_own() -> None:
+    tiles = tuple(Box(left=0, top=at / 4, right=1, bottom=at / 4 + 0.25) for at in range(4))
+    server = Server(rest=cut_off())
+    read_ = read(server, replace(PAGE, tiles=tiles), asking=replace(ASKING, policy=RetryPolicy(max_requests=3)))
+    assert len(server.questions) <= 6
+    assert len({piece.frame.top for piece in read_.pieces}) >= 4
+
+
+@pytest.mark.parametrize("task", ["figure", "describe", "latex", "locate", "objects"])
+def test_half_a_chart_is_another_chart(task: str) -> None:
+    reference = {"reference": "Total"} if task == "locate" else {}
+    server = Server(rest=cut_off("<table><tr><td>1</td></tr></table>"))
+    page = replace(PAGE, tiles=(Box(left=0, top=0, right=1, bottom=0.5), Box(left=0, top=0.5, right=1, bottom=1)))
+    for given in (PAGE, page):
+        read(server, given, task=task, **reference)
+    assert {question.picture.height for question in server.questions} == {800}
+
+
+@pytest.mark.parametrize("task", ["figure", "describe", "latex", "table"])
+def test_an_empty_description_is_no_description(task: str) -> None:
+    assert read(Server(rest=""), task=task).status == "suspect"
+
+
+def test_tables_of_tiles_are_text_of_the_page() -> None:
+    tiles = (Box(left=0, top=0, right=1, bottom=0.5), Box(left=0, top=0.5, right=1, bottom=1))
+    read_ = read(Server(rest="| a | b |\n|---|---|\n| 1 | 2 |"), replace(PAGE, tiles=tiles), task="table")
+    blocks, _ = build_blocks(read_, task="table")
+    assert [block.kind for block in blocks] == [BlockKind.TABLE] * 2
+
+
+def test_a_prompt_for_one_task_is_not_sent_for_another() -> None:
+    server = Server(rest="A cat.")
+    read(server, task="describe", asking=replace(ASKING, prompt="Read it!", prompt_task="markdown"))
+    assert server.questions[0].prompt == "Describe this image in detail."
+
+
+@pytest.mark.parametrize("reason", ["abort", "insufficient_system_resource", "MAX_TOKENS", "error"])
+def test_reasons_that_nobody_knows_are_not_trusted(reason: str) -> None:
+    server = Server(script=[Response(text=GOOD, finish_reason=reason)])
+    assert read(server).status == "retried"
+
+
+def test_a_page_that_prints_the_end_mark_spoils_no_other() -> None:
+    learned = Learned()
+    read(Server(rest=GOOD + "The mark <｜end▁of▁sentence｜> ends a sentence."), learned=learned)
+    assert not learned.ends_marked
+    assert read(Server(rest=GOOD), learned=learned).status == "ok"
+
+
+def test_a_picture_that_fits_is_not_made_smaller_because_another_did_not() -> None:
+    learned = Learned(refused_side=800, refused_bytes=10**6, taken_side=600)
+    server = Server()
+    read(server, learned=learned)
+    assert server.questions[0].picture.height == 800
+
+
+def test_a_shorter_context_is_learned() -> None:
+    learned = Learned()
+    server = Server(script=[trouble("too_long", room=4096)])
+    assert read(server, learned=learned).status == "ok"
+    assert server.questions[1].max_tokens < 4096 - image_tokens(600, 800)
+    assert read(Server(), learned=learned).usage.requests == 1
+
+
+def test_a_server_that_is_not_there_is_not_there_for_any_page() -> None:
+    with pytest.raises(EngineMisconfigured, match="it was unreachable"):
+        read(Server(rest=trouble("unreachable", is_connected=False)))
+
+
+def test_one_busy_moment_does_not_cost_the_tables() -> None:
+    fused = "table[[100, 500, 900, 800]]\n<table>YearRiver2024Rhine</table>\n"
+    server = Server(script=[fused, trouble("busy"), "| Year | River |\n|---|---|\n| 2024 | Rhine |"])
+    [block] = build_blocks(read(server))[0]
+    assert block.table is not None
 
 
 def test_the_log_says_what_happened(caplog: pytest.LogCaptureFixture) -> None:

@@ -156,6 +156,7 @@ def test_a_broken_answer_is_unreachable(raw: bytes) -> None:
     with pytest.raises(Trouble) as caught:
         ask(always(raw))
     assert caught.value.kind == "unreachable"
+    assert caught.value.is_connected
     assert "http://127.0.0.1:" in caught.value.problem
     assert "hidden" not in caught.value.problem + caught.value.hint
 
@@ -193,6 +194,36 @@ def test_nobody_listens() -> None:
         asyncio.run(run())
     assert caught.value.kind == "unreachable"
     assert "cannot be reached" in caught.value.problem
+    assert not caught.value.is_connected
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed"),
+    [
+        (f"Bearer {KEY}", KEY),
+        ("Basic dXNlcjpwYXNzIHdvcmQ=", "dXNlcjpwYXNzIHdvcmQ="),
+        ("Basic dXNlcjpwYXNzIHdvcmQ=", "user:pass word"),
+        ("Basic dXNlcjpwYXNzIHdvcmQ=", "pass word"),
+        ("Basic dXNlcjpwYXNz", "user:pass"),
+    ],
+)
+def test_what_is_sent_to_get_in_is_blotted_where_the_server_echoes_it(sent: str, echoed: str) -> None:
+    async def run() -> Reply:
+        body = f'{{"error": "bad login {echoed}"}}'.encode()
+        async with listening(always(answer("401 No", body))) as server, httpx.AsyncClient() as client:
+            return await exchange(client, "GET", server, headers={"Authorization": sent}, timeout=5.0)
+
+    reply = asyncio.run(run())
+    assert reply.excerpt() == "'bad login ***'"
+    assert echoed not in repr(reply).replace(repr(reply.body), "")
+
+
+@pytest.mark.parametrize("secret", ["a", "sk-abc", "none"])
+def test_what_is_too_short_for_a_secret_is_a_word_like_others(secret: str) -> None:
+    body = b'{"error": "a model like sk-abc is none of ours"}'
+    assert Reply(status=400, body=body, secrets=(secret,)).excerpt(secret=secret) == (
+        "'a model like sk-abc is none of ours'"
+    )
 
 
 def test_being_cancelled_is_no_trouble() -> None:

@@ -100,6 +100,25 @@ def test_what_is_passed_goes_before_the_row() -> None:
     assert address.provider is PROVIDERS["novita"]
 
 
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/chat/completions", "/api", "/api/chat"])
+def test_ollama_is_asked_by_its_own_route_whichever_address_was_copied(path: str) -> None:
+    base_url = resolve("ollama", base_url=f"http://gpu:11434{path}", environ={}).base_url
+    assert endpoint(base_url, path="/api/chat")[0] == "http://gpu:11434/api/chat"
+    assert resolve("ollama-openai", base_url="http://gpu:11434/v1", environ={}).base_url == "http://gpu:11434/v1"
+
+
+@pytest.mark.parametrize("name", ["key", "api_key", "apikey", "API-KEY", "access_token", "sig", "code", "tokens"])
+def test_a_key_in_the_query_is_refused_because_it_would_be_logged(name: str) -> None:
+    with pytest.raises(ValueError, match="api_key=") as caught:
+        endpoint(f"https://host/v1?version=1&{name}=s3cret-0123")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_other_queries_are_kept() -> None:
+    url, _ = endpoint("https://host/v1?api-version=2024-10-21&encoding=x&monkeys=")
+    assert url == "https://host/v1/chat/completions?api-version=2024-10-21&encoding=x&monkeys="
+
+
 def test_a_row_of_the_users_own_is_taken_as_it_is() -> None:
     row = replace(PROVIDERS["vllm"], name="ours", base_url="http://{GPU_HOST}/v1")
     assert resolve(row, environ={"GPU_HOST": "gpu-7:8000"}).base_url == "http://gpu-7:8000/v1"

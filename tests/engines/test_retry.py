@@ -27,7 +27,7 @@ from deepseek_ocr_rag.engines.retry import (
 )
 
 POLICY = RetryPolicy()
-RUNGS = ladder(has_guard=True, depth=0, free_ocr=True)
+RUNGS = ladder(has_guard=True, depth=0, free_ocr=True, side=1800)
 
 
 def move(*outcomes: Outcome | Attempt, rungs: Any = RUNGS, policy: RetryPolicy = POLICY, **left: float) -> Ask | Stop:
@@ -59,7 +59,7 @@ def test_it_begins_as_asked_and_ends_with_a_good_answer() -> None:
 def test_a_loop_climbs_all_rungs() -> None:
     names = [rung.name for rung in (FIRST, OTHER_GUARD, WARMER, SMALLER, HALVES, FREE_OCR)]
     assert climbed(*["looped"] * 9) == names
-    assert climbed(*["looped"] * 9, rungs=ladder(has_guard=False, depth=0, free_ocr=True)) == [
+    assert climbed(*["looped"] * 9, rungs=ladder(has_guard=False, depth=0, free_ocr=True, side=1800)) == [
         name for name in names if name != OTHER_GUARD.name
     ]
 

@@ -7,6 +7,7 @@ grammar is not this module's work.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,12 @@ from .remote import ChatOptions, RemoteEngine
 
 if TYPE_CHECKING:
     import httpx
+
+# What servers say where they refuse a request without naming one of its extra fields.
+_NO_MODEL = re.compile(r"model\b.{0,80}\b(?:not exist|not found|does not exist|unknown|not available)", re.IGNORECASE)
+_TOO_LONG = re.compile(r"context.length|context.window|max_(?:completion_)?tokens|too many tokens", re.IGNORECASE)
+_CONTEXT = re.compile(r"context (?:length|window)\D{0,24}(\d{3,7})", re.IGNORECASE)
+_PICTURE = re.compile(r"\bimages?\b|picture|decode|base64", re.IGNORECASE)
 
 
 class ChatEngine(RemoteEngine):
@@ -105,11 +112,21 @@ class ChatEngine(RemoteEngine):
 
     def _refusal(self, reply: Reply, extras: Mapping[str, object]) -> Trouble:
         trouble = refusal(reply, url=self._url, key_hint=key_hint(self.provider), secret=self._current_key())
-        fields = droppable(extras)
-        if reply.status not in (400, 422) or not fields:
+        if reply.status not in (400, 422):
             return trouble
-        named = named_in(reply.body[:65536].decode(errors="replace"), fields)
-        return Trouble("field", trouble.problem, hint=trouble.hint, field=named or fields[0])
+        said = reply.body[:65536].decode(errors="replace")
+        fields = droppable(extras)
+        named = named_in(said, fields)
+        if named is not None:
+            return Trouble("field", trouble.problem, hint=trouble.hint, field=named, is_named=True)
+        if _NO_MODEL.search(said):
+            return Trouble("misconfigured", trouble.problem, hint="Check model=...: the server does not know it.")
+        if _TOO_LONG.search(said):
+            room = _CONTEXT.search(said)
+            return Trouble("too_long", trouble.problem, hint=trouble.hint, room=int(room[1]) if room else 0)
+        if _PICTURE.search(said) or not fields:
+            return trouble
+        return Trouble("field", trouble.problem, hint=trouble.hint, field=fields[0])
 
     def _response(self, reply: Reply) -> Response:
         try:

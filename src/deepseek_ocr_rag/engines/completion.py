@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 EXCERPT_CHARS = 200
+
+SHORTEST_SECRET = 8
+"""Characters: what is shorter is no secret to speak of, and may stand in any sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class Reply:
     content_type: str = ""
     retry_after: float = 0.0
     """Seconds that the server asks to wait."""
+    secrets: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """What the request was authorized with, in all forms in which a server may echo it."""
 
     @property
     def may_pass(self) -> bool:
@@ -31,17 +36,21 @@ class Reply:
         return self.status in (408, 425, 429) or self.status >= 500
 
     def excerpt(self, *, secret: str = "") -> str:
-        """What came back, in a few words; ``secret`` is blotted out where a server echoes it."""
-        text = self.body[:65536].decode("utf-8", errors="replace")
-        if secret:
-            text = text.replace(secret, "***")
+        """What came back, in a few words; ``secret`` and :attr:`secrets` are blotted out where a server echoes them."""
+        text = self._blotted(self.body[:65536].decode("utf-8", errors="replace"), secret)
         start = text[:4096].lstrip().lower()
         if "html" in self.content_type or start.startswith(("<!doctype html", "<html")):
             title = _between(text, "<title>", "</title>")
             return f"an HTML page titled {_short(title)!r}" if title else "an HTML page"
-        message = _error_message(text)
-        said = message.replace(secret, "***") if secret else message  # JSON may have hidden it behind escapes
+        said = self._blotted(_error_message(text), secret)  # JSON may have hidden them behind escapes
         return repr(_short(said or text)) if text.strip() else "an empty body"
+
+    def _blotted(self, text: str, secret: str) -> str:
+        # The longest first: a password is a part of its login.
+        for known in sorted({secret, *self.secrets}, key=len, reverse=True):
+            if len(known) >= SHORTEST_SECRET:
+                text = text.replace(known, "***")
+        return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import asyncio
 import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     import httpx
@@ -15,6 +15,9 @@ CONNECTIONS_PER_CLIENT = 8
 """httpx searches its whole pool on every request: above eight connections its CPU time grows with the load."""
 
 CONNECT_SECONDS = 15.0
+
+_KEY_ENDINGS = ("key", "token", "secret", "password", "signature", "credential")
+_KEY_NAMES = ("auth", "code", "pass", "pwd", "sig")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,8 +28,13 @@ class Learned:
     """Extra fields of the request, by their dotted names."""
     ends_marked: bool = False
     """Whether it was seen to mark the end of whole answers: one without the mark is cut off."""
-    largest: int = 0
-    """Pixels of the longer side of the largest picture that it took after it had found one too large; 0 is none."""
+    context: int = 0
+    """Tokens of its context, where that is shorter than the model's; 0 is not."""
+    refused_side: int = 0
+    refused_bytes: int = 0
+    """The smallest longer side in pixels, and the fewest bytes, of pictures that it found too large; 0 is none."""
+    taken_side: int = 0
+    """The longer side that it took instead."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,17 +90,25 @@ def endpoint(base_url: str, *, path: str = "/chat/completions") -> tuple[str, Se
         path: The route on it.
 
     Raises:
-        ValueError: If it is no http(s) address.
+        ValueError: If it is no http(s) address, or has a key in its query, which the HTTP library would log.
     """
     parts = urlsplit(base_url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("base_url must be an address such as http://localhost:8000/v1")
+    keys = [name for name, _ in parse_qsl(parts.query) if _names_key(name)]
+    if keys:
+        raise ValueError(f"base_url has a key in its query ({keys[0]}=...), which would be logged: pass api_key=...")
     route = parts.path.rstrip("/")
     if not route.endswith(path):
         route += path
     login, _, host = parts.netloc.rpartition("@")
     encoded = base64.b64encode(unquote(login).encode()).decode("ascii")
     return urlunsplit((parts.scheme, host, route, parts.query, "")), Secret(f"Basic {encoded}" if login else None)
+
+
+def _names_key(name: str) -> bool:
+    plain = name.lower().rstrip("s")
+    return plain.endswith(_KEY_ENDINGS) or plain in _KEY_NAMES
 
 
 def shown(url: str) -> str:

@@ -8,6 +8,8 @@ The answer is bounded in size and in time, redirects are not followed (a key wou
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -55,8 +57,9 @@ async def exchange(
         timeout: Seconds from sending to the last byte of the answer.
 
     Raises:
-        Trouble: ``unreachable`` when the way there or back broke or took too long, ``rejected`` when the answer is over
-            16 MiB or the request is none that HTTP can carry, ``misconfigured`` when the address is none.
+        Trouble: ``unreachable`` when the way there or back broke or took too long (``is_connected`` says whether there
+            was anybody), ``rejected`` when the answer is over 16 MiB or the request is none that HTTP can carry,
+            ``misconfigured`` when the address is none.
     """
     import httpx
 
@@ -72,7 +75,7 @@ async def exchange(
                 timeout=httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)),
             ) as response,
         ):
-            return await _read(response, url)
+            return await _read(response, url, secrets=_secrets(headers))
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         problem = f"the request cannot be sent to {shown(url)}"
         raise Trouble("misconfigured", problem, hint="Check base_url.") from error
@@ -82,7 +85,8 @@ async def exchange(
     except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
         problem = f"{transport_problem(error, timeout)} ({shown(url)})"
         hint = f"Check that {shown(url)} is up and can take more requests (max_in_flight, timeout), then run again."
-        raise Trouble("unreachable", problem, hint=hint) from error
+        is_connected = not isinstance(error, httpx.ConnectError)
+        raise Trouble("unreachable", problem, hint=hint, is_connected=is_connected) from error
 
 
 def bearer(key: str, *, key_hint: str) -> dict[str, str]:
@@ -131,7 +135,19 @@ def _kind(reply: Reply) -> TroubleKind:
     return "misconfigured" if 300 <= reply.status < 400 or reply.status in _FOR_EVERY_PAGE else "rejected"
 
 
-async def _read(response: httpx.Response, url: str) -> Reply:
+def _secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The key or login that is sent, as it is sent and, of a login, as people write it."""
+    kind, _, sent = headers.get("Authorization", "").partition(" ")
+    if kind != "Basic":
+        return (sent,)
+    try:
+        login = base64.b64decode(sent).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return (sent,)
+    return sent, login, login.partition(":")[2]
+
+
+async def _read(response: httpx.Response, url: str, *, secrets: tuple[str, ...]) -> Reply:
     body = bytearray()
     async for part in response.aiter_bytes():
         body += part
@@ -143,4 +159,5 @@ async def _read(response: httpx.Response, url: str) -> Reply:
         body=bytes(body),
         content_type=response.headers.get("content-type", ""),
         retry_after=seconds_to_wait(response.headers.get("retry-after", "")),
+        secrets=secrets,
     )

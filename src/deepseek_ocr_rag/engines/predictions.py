@@ -58,9 +58,6 @@ RESOLUTION_SIZES: Mapping[Resolution, str] = MappingProxyType(
     }
 )
 
-LONGEST_HOLD = 60
-"""Seconds that Replicate holds the first request open at most, for the answer to come with it."""
-
 SHORTEST_LIFE = 5
 """Seconds that Replicate takes as a deadline at least."""
 
@@ -69,6 +66,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 
 LOOK_SECONDS = 30.0
 CANCEL_SECONDS = 5.0
+
+CREATE_SECONDS = 5.0
+"""How long the server may take to name a prediction that nobody waits for any more; unnamed, it cannot be canceled."""
 
 MOST_MISSES = 4
 """Looks in a row that may fail; the prediction goes on meanwhile, and is paid for."""
@@ -139,7 +139,7 @@ class ReplicateWire:
                 no prediction, ``misconfigured`` where the token, the model or the task is wrong.
         """
         deadline = asyncio.get_running_loop().time() + self._timeout
-        prediction = await self._create(client, json.dumps(self._body(question)).encode())
+        prediction = await self._created(client, json.dumps(self._body(question)).encode())
         if not prediction.has_ended:
             prediction = await self._wait(client, prediction, deadline)
         return self._response(prediction)
@@ -164,12 +164,33 @@ class ReplicateWire:
             given["reference_text"] = question.reference
         return {"version": self._version, "input": given} if self._version else {"input": given}
 
+    async def _created(self, client: httpx.AsyncClient, content: bytes) -> _Prediction:
+        """Create it; cancelled meanwhile, wait for its id, because there is no other way to cancel it."""
+        creating = asyncio.create_task(self._create(client, content))
+        try:
+            await asyncio.wait({creating})
+            return creating.result()
+        except asyncio.CancelledError:
+            try:
+                with anyio.CancelScope(shield=True):
+                    await asyncio.wait({creating}, timeout=CREATE_SECONDS)
+                    await self._abandon(client, creating)
+            finally:
+                creating.cancel()
+            raise
+
+    async def _abandon(self, client: httpx.AsyncClient, creating: asyncio.Task[_Prediction]) -> None:
+        """Cancel what was created, if anything was and is still running."""
+        if not creating.done() or creating.cancelled() or creating.exception() is not None:
+            return  # the deadline that it was created with ends it
+        prediction = creating.result()
+        if not prediction.has_ended and _ID.fullmatch(prediction.id):
+            await self._cancel(client, f"{self._base}/predictions/{prediction.id}")
+
     async def _create(self, client: httpx.AsyncClient, content: bytes) -> _Prediction:
-        # Shorter than our own patience: otherwise the id, and with it the way to cancel, would come too late.
-        hold = max(1, min(LONGEST_HOLD, int(self._timeout * 0.8)))
+        # Nothing is preferred about waiting: a request that is held open keeps back the id, the only way to cancel.
         headers = {
             "Content-Type": "application/json",
-            "Prefer": f"wait={hold}",
             "Cancel-After": f"{max(SHORTEST_LIFE, math.ceil(self._timeout))}s",
         }
         url = f"{self._base}/predictions" if self._version else f"{self._base}/models/{self._name}/predictions"

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from ..errors import EngineMisconfigured
 from .connection import Secret
@@ -77,6 +77,8 @@ def resolve(
     if not address:
         hint = "Pass base_url=..., such as http://localhost:8000/v1."
         raise EngineMisconfigured(f"The provider {row.name!r} has no address of its own.", hint=hint)
+    if row.route == "ollama":
+        address = _root(address)
     has_login = "@" in urlsplit(address).netloc
     if row.key_variable and not has_login and not current_key(row, api_key, environ):
         raise EngineMisconfigured(f"There is no API key for {row.title}.", hint=key_hint(row))
@@ -94,6 +96,15 @@ def key_hint(provider: Provider) -> str:
     variables = f"{provider.key_variable} (or {KEY_VARIABLE})" if provider.key_variable else KEY_VARIABLE
     hint = f"Set {variables} in the environment, or pass api_key=..., to a key of {provider.title}."
     return f"{hint} {provider.key_hint}" if provider.key_hint else hint
+
+
+def _root(address: str) -> str:
+    """An address of Ollama without the path of OpenAI's route or its own: people copy either."""
+    parts = urlsplit(address)
+    path = parts.path.rstrip("/")
+    for route in ("/chat/completions", "/v1", "/api/chat", "/api"):
+        path = path.removesuffix(route)
+    return urlunsplit(parts._replace(path=path))
 
 
 def _plain(name: str) -> str:

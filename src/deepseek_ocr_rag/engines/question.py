@@ -7,19 +7,19 @@ A wire (OpenAI's chat route, Ollama's own, Replicate's predictions) sends a :cla
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 from ..prompts import Task
 from ..usage import Usage
 
-TroubleKind = Literal["unreachable", "busy", "garbled", "too_large", "field", "rejected", "misconfigured"]
+TroubleKind = Literal["unreachable", "busy", "garbled", "too_large", "too_long", "field", "rejected", "misconfigured"]
 """Why there is no answer.
 
 ``unreachable``: the network or a stall; ``busy``: 429 and 5xx; ``garbled``: success, but no answer in it (a proxy's web
-page); ``too_large``: 413; ``field``: perhaps an extra field of
-the request, which may go without it; ``rejected``: this page, for good; ``misconfigured``: every page, until the user
-mends it.
+page); ``too_large``: 413; ``too_long``: more tokens were wanted than the server has room for; ``field``: perhaps an
+extra field of the request, which may go without it; ``rejected``: this page, for good; ``misconfigured``: every page,
+until the user mends it.
 """
 
 
@@ -69,26 +69,24 @@ class Response:
     """What the user should know, such as fields that the server refuses."""
 
 
+@dataclass(eq=False)
 class Trouble(Exception):
-    """There is no answer.
+    """There is no answer. ``problem`` says what happened, ``hint`` what to do about it, never with a secret in them."""
 
-    Args:
-        kind: What happened.
-        problem: The same in words, for people; never with a secret in it.
-        hint: What to do about it.
-        retry_after: Seconds that the server asks to wait.
-        field: The extra field that was refused.
-    """
-
-    def __init__(
-        self, kind: TroubleKind, problem: str, *, hint: str = "", retry_after: float = 0.0, field: str = ""
-    ) -> None:
-        super().__init__(kind, problem)
-        self.kind = kind
-        self.problem = problem
-        self.hint = hint
-        self.retry_after = retry_after
-        self.field = field
+    kind: TroubleKind
+    problem: str
+    _: KW_ONLY
+    hint: str = ""
+    retry_after: float = 0.0
+    """Seconds that the server asks to wait."""
+    field: str = ""
+    """The extra field that was refused."""
+    is_named: bool = False
+    """Whether the server named that field; else it is a guess."""
+    room: int = 0
+    """Tokens of the server's context, where it says so."""
+    is_connected: bool = True
+    """Whether there was anybody to talk to."""
 
 
 Send = Callable[[Question], Awaitable[Response]]

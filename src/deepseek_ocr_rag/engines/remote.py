@@ -12,15 +12,18 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
+from ..errors import EngineRejected
 from ..families import FamilyName, family, family_of
+from ..modes import Resolution
 from ..prompts import Task
 from ..recognition import ImageRequest, PageImage, PageRequest, Recognition
 from . import Engine
-from .climb import Asking, read_page
+from .asker import Asking
+from .climb import read_page
 from .connection import Pool, Secret, shown
 from .providers import Provider, current_key, provider
 from .question import Question, Response
@@ -29,13 +32,21 @@ from .retry import RetryPolicy
 if TYPE_CHECKING:
     import httpx
 
+FrameName = Literal["per_axis", "padded_square"]
+
+_FOR_PEOPLE = ("title", "models", "key_hint", "keeps_special_tokens", "sources", "notes")
+_ELSEWHERE = ("name", "base_url", "key_variable")
+"""What of a provider's row changes no answer, or stands in the fingerprint by itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatOptions:
     """How a server is asked. What is None is as the provider's row and the model's family say."""
 
     prompt: str | None = None
-    """Sent instead of the task's own prompt, whatever the task."""
+    """Sent instead of the task's own prompt."""
+    prompt_task: Task | None = None
+    """The one task that ``prompt`` is for; None is any."""
     family: FamilyName | None = None
     """Which model it is, where its name is not one of the known ones: its prompts, context and n-gram settings."""
     max_tokens: int = 0
@@ -51,16 +62,22 @@ class ChatOptions:
     SGLang destroy the cells of tables."""
     logit_processor: str = ""
     """SGLang's n-gram guard, serialised by its ``DeepseekOCRNoRepeatNGramLogitProcessor.to_str()``."""
-    frame: Literal["per_axis", "padded_square"] = "per_axis"
+    frame: FrameName = "per_axis"
     """How the server counts: llama.cpp up to build 9028 counts in the page padded to a square."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     max_in_flight: int = 16
     """Pages that are asked for at the same time."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no sense."""
+        """Refuse what makes no sense: later it would spoil every page, or nobody would notice."""
         if self.max_in_flight < 1 or self.timeout <= 0 or self.max_tokens < 0:
             raise ValueError("max_in_flight must be at least 1, timeout positive, max_tokens not negative")
+        if self.family is not None:
+            family(self.family)
+        known = {"frame": (self.frame, FrameName), "image.resolution": (self.image.resolution, Resolution)}
+        for name, (value, values) in known.items():
+            if value not in get_args(values):
+                raise ValueError(f"{name}={value!r}: pass one of {', '.join(get_args(values))}")
 
 
 class RemoteEngine(ABC):
@@ -110,6 +127,14 @@ class RemoteEngine(ABC):
         return self.options.max_in_flight
 
     @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What the model can be asked for; what the user has a prompt of his own for, too."""
+        own, tasks = self.options.prompt_task, tuple(self.family.prompts)
+        if self.options.prompt is None or own in tasks:
+            return tasks
+        return (*tasks, own) if own else get_args(Task)
+
+    @property
     def refused(self) -> frozenset[str]:
         """Extra fields that the server refused so far, in this event loop."""
         return frozenset(self._open_pool().learned.refused)
@@ -135,9 +160,10 @@ class RemoteEngine(ABC):
         Raises:
             EngineMisconfigured: If no page can be read until address, key, account or model are set right.
             EngineUnavailable: When the server did not answer in all attempts.
-            EngineRejected: When it refused, or what came back is no answer.
+            EngineRejected: When it refused, what came back is no answer, or the picture is smaller than it takes.
             ValueError: If the model has no prompt for the task.
         """
+        self._check_size(page)
         pool = self._open_pool()
         client = await pool.idle.get()
         try:
@@ -158,6 +184,14 @@ class RemoteEngine(ABC):
         if pool is not None:
             await asyncio.gather(*(client.aclose() for client in pool.clients))
 
+    def _check_size(self, page: PageImage) -> None:
+        short, least = min(page.width, page.height), self.provider.min_side
+        if 0 < short < least:
+            size = f"the picture has {page.width} x {page.height} pixels"
+            problem = f"{size}; {self.provider.title} takes none with a side under {least}."
+            hint = "Use a larger picture, or another server."
+            raise EngineRejected(problem, source=page.source, page_number=page.page_number, hint=hint)
+
     def _asking(self) -> Asking:
         limits = [limit for limit in (self.options.max_tokens, self.provider.max_tokens) if limit]
         return Asking(
@@ -166,6 +200,7 @@ class RemoteEngine(ABC):
             family=self.family,
             policy=self.options.retry,
             prompt=self.options.prompt,
+            prompt_task=self.options.prompt_task,
             temperature=self.options.temperature,
             max_tokens=min(limits, default=0),
             has_guard=self.provider.guard == "vllm"
@@ -182,15 +217,16 @@ class RemoteEngine(ABC):
     def _open_pool(self) -> Pool:
         """This event loop's connections; those of loops that are gone cannot be closed any more and are forgotten."""
         loop = asyncio.get_running_loop()
-        for gone in [known for known in self._pools if known.is_closed()]:
-            del self._pools[gone]
+        for known in list(self._pools):
+            if known.is_closed():
+                self._pools.pop(known, None)  # another thread may have been faster
         if loop not in self._pools:
             self._pools[loop] = Pool.open(slots=self.options.max_in_flight, timeout=self.options.timeout)
         return self._pools[loop]
 
     def _digest(self) -> str:
         """A hash of what changes answers: not of limits, keys and connections."""
-        options = self.options
+        options, row = self.options, self.provider
         facts = {
             "family": self.family.name,
             "prompts": options.prompt if options.prompt is not None else dict(self.family.prompts),
@@ -200,9 +236,12 @@ class RemoteEngine(ABC):
             "image_first": options.image_first,
             "extra_body": None if options.extra_body is None else dict(options.extra_body),
             "logit_processor": options.logit_processor,
+            "prompt_task": None if options.prompt is None else options.prompt_task,
             "frame": options.frame,
+            "ask_again": options.retry.ask_again,
+            "row": {f.name: getattr(row, f.name) for f in fields(row) if f.name not in (*_FOR_PEOPLE, *_ELSEWHERE)},
         }
-        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=dict).encode()).hexdigest()[:16]
         return f"{self.name} {shown(self._url)} {self.provider.name} {self.model} {options.image.resolution} {digest}"
 
 

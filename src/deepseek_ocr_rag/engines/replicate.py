@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .climb import Asking
+from ..prompts import Task
+from .asker import Asking
 from .predictions import TASK_TYPES, ReplicateWire
 from .providers import Provider, resolve
 from .question import Question, Response
@@ -60,10 +61,15 @@ class ReplicateEngine(RemoteEngine):
         """``replicate``."""
         return "replicate"
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What the model's script can be asked for."""
+        return tuple(task for task in self.family.prompts if task in TASK_TYPES)
+
     async def _exchange(self, client: httpx.AsyncClient, question: Question) -> Response:
         return await self._wire.send(client, question)
 
     def _asking(self) -> Asking:
-        prompts = {task: prompt for task, prompt in self.family.prompts.items() if task in TASK_TYPES}
+        prompts = {task: self.family.prompts[task] for task in self.tasks}
         family = replace(self.family, prompts=prompts)
         return replace(super()._asking(), family=family, has_temperature=False, has_free_ocr=False)

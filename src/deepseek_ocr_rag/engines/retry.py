@@ -24,6 +24,9 @@ Outcome = Literal["ok"] | Fault | TroubleKind
 
 FAULTS: tuple[Fault, ...] = ("truncated", "looped", "empty", "filtered")
 
+RECAST = ("field", "too_long")
+"""Trouble that the same question has no more once it is cast anew."""
+
 PASSING = ("busy", "unreachable", "garbled")
 """Trouble that may be over a moment later."""
 
@@ -34,6 +37,8 @@ SHRINK = 0.75
 """By how much a picture is made smaller each time that the server finds it too large."""
 
 MOST_SHRINKS = 4
+MOST_RECASTS = 8
+"""Extra fields of a request, and steps in which its answer is made shorter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +82,8 @@ class Rung:
 FIRST = Rung(name="as asked")
 OTHER_GUARD = Rung(name="with another n-gram guard", heals=frozenset({"looped"}), guard=1)
 WARMER = Rung(name="at temperature 0.2", heals=frozenset({"looped"}), guard=1, temperature=0.2)
-SMALLER = Rung(name="at 1024 pixels", heals=frozenset({"looped", "empty"}), guard=1, long_side=1024)
+SMALLER_SIDE = 1024
+SMALLER = Rung(name=f"at {SMALLER_SIDE} pixels", heals=frozenset({"looped", "empty"}), guard=1, long_side=SMALLER_SIDE)
 HALVES = Rung(name="in halves", heals=frozenset({"truncated", "looped", "empty", "filtered"}), in_halves=True)
 QUARTERS = Rung(name="in quarters", heals=frozenset({"truncated"}), in_halves=True)
 FREE_OCR = Rung(
@@ -85,7 +91,9 @@ FREE_OCR = Rung(
 )
 
 
-def ladder(*, has_guard: bool, depth: int, free_ocr: bool, has_temperature: bool = True) -> tuple[Rung, ...]:
+def ladder(
+    *, has_guard: bool, depth: int, free_ocr: bool, has_temperature: bool = True, in_parts: bool = True, side: int = 0
+) -> tuple[Rung, ...]:
     """The rungs for a picture.
 
     Args:
@@ -93,14 +101,16 @@ def ladder(*, has_guard: bool, depth: int, free_ocr: bool, has_temperature: bool
         has_temperature: Whether it takes a temperature.
         depth: How often the page was cut in half already; a quarter is not cut again.
         free_ocr: Whether the model family, the server and the task allow to fall back to Free OCR.
+        in_parts: Whether halves of the picture can be asked about; half of a chart cannot.
+        side: Pixels of the picture's longer side.
     """
     wanted = {
         FIRST: True,
         OTHER_GUARD: has_guard,
         WARMER: has_temperature and depth == 0,
-        SMALLER: depth == 0,
-        HALVES: depth == 0,
-        QUARTERS: depth == 1,
+        SMALLER: depth == 0 and side > SMALLER_SIDE,
+        HALVES: in_parts and depth == 0,
+        QUARTERS: in_parts and depth == 1,
         FREE_OCR: free_ocr,
     }
     return tuple(rung for rung, is_wanted in wanted.items() if is_wanted)
@@ -153,25 +163,39 @@ def next_move(
         requests_left: What is left of the page's requests.
         seconds_left: What is left of the page's time.
     """
-    if not attempts:
-        return Ask()
-    last = attempts[-1]
     over = requests_left <= 0 or seconds_left <= 0
-    if last.outcome in ("ok", "misconfigured") or over:
+    if not attempts:
+        return Stop() if over else Ask()
+    if over or attempts[-1].outcome in ("ok", "misconfigured"):
         return Stop(best=_best(attempts, rungs))
-    shrinks = sum(attempt.outcome == "too_large" for attempt in attempts)
-    without = frozenset(attempt.field for attempt in attempts if attempt.field)
-    again = Ask(rung=last.rung, shrinks=shrinks, without=without)
-    if last.outcome == "field" or (last.outcome == "too_large" and shrinks <= MOST_SHRINKS):
+    same = _same_again(attempts, policy)
+    higher = _next_rung(attempts, rungs) if policy.ask_again else None
+    if same is None and higher is not None:
+        same = replace(_again(attempts), rung=higher, wait=attempts[-1].retry_after)
+    if same is None or min(LONGEST_WAIT, same.wait + same.backoff) >= seconds_left:
+        return Stop(best=_best(attempts, rungs))
+    return same
+
+
+def _again(attempts: Sequence[Attempt]) -> Ask:
+    """The last question, as the server wants it."""
+    return Ask(
+        rung=attempts[-1].rung,
+        shrinks=sum(attempt.outcome == "too_large" for attempt in attempts),
+        without=frozenset(attempt.field for attempt in attempts if attempt.field),
+    )
+
+
+def _same_again(attempts: Sequence[Attempt], policy: RetryPolicy) -> Ask | None:
+    """The last question once more, where there is a chance that it is answered."""
+    last, again = attempts[-1], _again(attempts)
+    if last.outcome in RECAST and sum(attempt.outcome in RECAST for attempt in attempts) <= MOST_RECASTS:
+        return again
+    if last.outcome == "too_large" and again.shrinks <= MOST_SHRINKS:
         return again
     if last.outcome in PASSING and _tries(attempts) < policy.max_attempts:
-        backoff = policy.backoff * 2.0 ** min(_tries(attempts) - 1, 16)
-        if min(LONGEST_WAIT, last.retry_after) < seconds_left:
-            return replace(again, wait=last.retry_after, backoff=backoff)
-    higher = _next_rung(attempts, rungs) if policy.ask_again else None
-    if higher is None:
-        return Stop(best=_best(attempts, rungs))
-    return replace(again, rung=higher)
+        return replace(again, wait=last.retry_after, backoff=policy.backoff * 2.0 ** min(_tries(attempts) - 1, 16))
+    return None
 
 
 def _tries(attempts: Sequence[Attempt]) -> int:

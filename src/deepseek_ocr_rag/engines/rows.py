@@ -26,7 +26,7 @@ class Provider:
     """May hold ``{VARIABLE}``, to be filled from the environment."""
     model: str
     models: tuple[str, ...] = ()
-    """Other names of models that it serves."""
+    """Other names of models that it serves; for people, nothing is decided by it."""
     key_variable: str = ""
     """The environment variable of its key, before ``DEEPSEEK_OCR_API_KEY``; empty where no key is needed."""
     key_hint: str = ""
@@ -39,7 +39,7 @@ class Provider:
     names_format: bool = False
     """Whether ``image_url`` has a ``format`` beside its ``url``."""
     min_side: int = 0
-    """Pixels that the shorter side must have."""
+    """Pixels that the shorter side must have; smaller pictures are not sent."""
     max_side: int = 0
     """Pixels of the longer side that it takes."""
     max_bytes: int = 0
@@ -49,7 +49,8 @@ class Provider:
     guard: GuardFields = "none"
     """By which fields the n-gram guard is set."""
     keeps_special_tokens: bool | None = None
-    """Whether tags and table cells survive; None where no document says so."""
+    """Whether tags and table cells survive; None where no document says so. For people: what an answer has is seen in
+    the answer, and ``doctor --probe`` tells what a server does."""
     max_tokens: int = 0
     """Longest answer where it is shorter than what the context leaves."""
     sources: tuple[str, ...] = ()

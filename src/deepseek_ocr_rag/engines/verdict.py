@@ -10,9 +10,13 @@ from types import MappingProxyType
 from ..document import PageStatus
 from ..geometry import WHOLE_PAGE
 from ..grounding import parse
+from ..marks import END_MARKS
 from ..prompts import PAGE_TASKS, Task
 from ..recognition import PageImage, Piece, Recognition
 from .retry import FAULTS, FIRST, Outcome
+
+WHOLE = ("stop", "", "eos", "eos_token", "end_turn", "stop_sequence")
+"""Reasons to finish of answers that are whole; old servers give none."""
 
 _CUT = re.compile(r"<\|[^<>\n]{0,24}\Z|^[a-z_]{2,40}\[\[[\d, ]*\Z", re.MULTILINE)
 """The beginning of a mark, or of a stripped tag, at the end."""
@@ -65,18 +69,20 @@ def judged(reading: Reading, *, task: Task, has_words: bool, ends_marked: bool =
     if piece.repeats_from is not None:
         return "looped"
     lacks_end = ends_marked and bool(piece.text.strip()) and not has_end_mark(piece.text)
-    if reading.finish_reason == "length" or lacks_end or (task in PAGE_TASKS and stops_within(piece.text)):
-        return "truncated"
-    if reading.finish_reason == "content_filter":
+    if reading.finish_reason in ("content_filter", "safety"):
         return "filtered"
+    # Hosts have words of their own for what is not whole: abort, insufficient_system_resource, max_tokens.
+    is_whole = reading.finish_reason in WHOLE and not lacks_end
+    if not is_whole or (task in PAGE_TASKS and stops_within(piece.text)):
+        return "truncated"
     is_void = not parse(piece.text, task=piece.task).regions
-    says_nothing = is_void or (reading.letters == 0 and has_words)
-    return "empty" if says_nothing and task in PAGE_TASKS else "ok"
+    says_nothing = is_void or (reading.letters == 0 and (has_words or task in ("figure", "describe")))
+    return "empty" if says_nothing and task not in ("locate", "objects") else "ok"
 
 
 def has_end_mark(text: str) -> bool:
-    """Whether an answer has the model's mark for its end, which most servers leave out."""
-    return parse(text).has_end_mark
+    """Whether an answer ends with the model's mark for that, which most servers leave out."""
+    return text.rstrip().endswith(END_MARKS)
 
 
 def stops_within(text: str) -> bool:
