@@ -22,8 +22,10 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-dev  ## the figures of the README; DATA is a folder of documents
+bench: $(VENV)/.installed-dev  ## the figures of the README; DATA is the folder of test documents
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/providers.py
+	$(BIN)/python benchmarks/boxes.py $(DATA)/recorded
 	$(BIN)/python benchmarks/accuracy.py $(DATA)
 	$(BIN)/python benchmarks/corpus.py $(DATA)
 

@@ -19,10 +19,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = {
     0: ["errors", "geometry", "prompts", "tokens", "modes", "usage"],
-    1: ["document", "sniff", "office", "download", "numerals", "families", "loops", "drawings", "hypertext"],
-    2: ["recognition", "marks", "tables", "quotes", "listing", "headings", "captions"],
-    3: ["grounding", "source", "paging", "split", "cutting", "seams", "markup"],
-    4: ["pieces"],
+    1: ["document", "sniff", "office", "download", "numerals", "families", "loops", "drawings", "hypertext", "marks"],
+    2: ["recognition", "heads", "tables", "quotes", "listing", "headings", "captions"],
+    3: ["grounding", "source", "paging", "split", "cutting", "seams", "markup", "passages", "fused"],
+    4: ["pieces", "ink"],
     5: ["engines", "blocks", "align", "pack"],
     6: ["measure", "assemble", "chunk", "pages"],
     7: ["worker", "flow", "metadata"],

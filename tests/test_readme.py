@@ -106,7 +106,7 @@ def test_every_server_of_the_readme_is_reached(
     names: dict[str, Any] = {}
     exec("from llama_index.readers.deepseek_ocr import DeepSeekOCRReader", names)
     exec(compile(snippet.replace("https://api.example.com/v1", server.url), str(README), "exec"), names)
-    assert len(server.requests) == 1
+    assert len(server.log) == 1  # what is asked for; some servers are then asked whether it is done
     if "pages" in names:
         [page] = names["pages"]
         assert page.text.endswith("Read by the stand-in")

@@ -20,7 +20,7 @@ from .console import Run, printable
 from .document import Document
 from .errors import CorruptSource, UnsupportedSource
 from .highlight import annotate_pdf, highlight_page
-from .options import ReadOptions, make_engine
+from .options import ReadOptions, make_engine, with_engine
 from .records import records
 from .retrieve import answer
 from .searchers import Memory, Searcher, core_searcher, installed_searchers
@@ -105,7 +105,7 @@ def run_demo(wishes: Wishes, options: ReadOptions) -> None:
         Exit: If some or all pages cannot be read; what can be shown is shown before.
     """
     screen, memory = Screen(), Memory(make_engine(options))
-    options = replace(options, engine=memory)
+    options = with_engine(options, memory)
     wishes.output.mkdir(parents=True, exist_ok=True)
     path, questions = _document(wishes, screen)
     run = Run(options, price=wishes.price, quiet=wishes.quiet)

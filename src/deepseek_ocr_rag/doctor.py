@@ -20,10 +20,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from .engines.connection import endpoint, shown, transport_problem
-from .engines.local import LocalEngine
 from .engines.providers import KEY_VARIABLE, PROVIDERS, Address, current_key, provider, resolve
 from .errors import EngineMisconfigured
-from .options import ReadOptions, make_engine
+from .options import ReadOptions, Target, make_engine, server_of
 
 if TYPE_CHECKING:
     import httpx
@@ -102,9 +101,9 @@ def examine(*, name: str = "", base_url: str = "", model: str = "") -> Report:
         base_url: The server's address; also from ``DEEPSEEK_OCR_BASE_URL``.
         model: The model's name there; also from ``DEEPSEEK_OCR_MODEL``.
     """
-    wanted = name or os.environ.get("DEEPSEEK_OCR_PROVIDER", "")
-    url = base_url or ("" if name else os.environ.get("DEEPSEEK_OCR_BASE_URL", ""))
-    engine, reason = _engine(ReadOptions(provider=name, base_url=base_url, model=model), is_set=bool(wanted or url))
+    options = ReadOptions(provider=name, base_url=base_url, model=model)
+    server = server_of(options)
+    engine, reason = _engine(options, is_set=server is not None)
     tesseract = _tesseract()
     return Report(
         python=platform.python_version(),
@@ -118,7 +117,7 @@ def examine(*, name: str = "", base_url: str = "", model: str = "") -> Report:
         engine=engine,
         reason=reason,
         ocr=_ocr(tesseract),
-        server=_server(wanted, url, model or os.environ.get("DEEPSEEK_OCR_MODEL", "")) if wanted or url else None,
+        server=None if server is None else _server(server),
     )
 
 
@@ -132,9 +131,9 @@ def probed(*, name: str = "", base_url: str = "", model: str = "") -> ProbeRepor
     from .probe import probe
 
     options = ReadOptions(provider=name, base_url=base_url, model=model, retry=RetryPolicy(ask_again=False))
-    engine = make_engine(options)
-    if isinstance(engine, LocalEngine):
+    if server_of(options) is None:
         raise EngineMisconfigured("there is no server to probe.", hint="Name one with --provider or --base-url.")
+    engine = make_engine(options)
 
     async def ask() -> ProbeReport:
         try:
@@ -190,11 +189,12 @@ def _tesseract() -> str:
     return f"{program}, languages: {', '.join(languages) or 'none'}"
 
 
-def _server(name: str, url: str, model: str) -> Server:
+def _server(target: Target) -> Server:
     try:
         # Whether there is a key is the server's to say here, and the engine's line above says what is missing.
-        row = provider(name or "custom")
-        address = resolve(row, base_url=url, model=model, api_key=current_key(row) or "none")
+        row = provider(target.provider)
+        key = current_key(row) or "none"
+        address = resolve(row, base_url=target.base_url, model=target.model, api_key=key)
         return _ask(address)
     except (ValueError, EngineMisconfigured) as error:
         return Server(url="", answers=False, said=str(error))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, get_args
 
 from .engines import Engine
 from .engines.local import LocalEngine
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .figures import FigureOptions
 
 OnError = Literal["raise", "skip"]
+
+_OF_SERVERS = ("provider", "base_url", "model", "api_key", "prompt", "resolution", "retry")
+"""Options that mean nothing to an engine that was passed in, or that is no server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,15 @@ class Failure:
 class ReadOptions:
     """How to read.
 
+    Which server is asked, where ``engine`` is ``auto``, is the first of these that is set:
+
+    1. ``provider``, at its own address or at ``base_url``;
+    2. ``base_url``: any OpenAI-style server of DeepSeek-OCR, as the provider ``custom``;
+    3. ``DEEPSEEK_OCR_PROVIDER`` or ``DEEPSEEK_OCR_BASE_URL`` of the environment, or both of them as in 1.
+
+    In 1 and 2 the environment's provider, address and model have no say: they are another server's. A provider's own
+    key goes to no other provider; ``DEEPSEEK_OCR_API_KEY`` goes to whatever server is asked.
+
     Args:
         engine: ``auto`` (a server if a provider or address is set, else ``local``), ``local``, or any object with the
             members of :class:`deepseek_ocr_rag.engines.Engine`. Such an object may be shared by several calls;
@@ -57,8 +69,8 @@ class ReadOptions:
         provider: Who serves the model, such as ``novita`` or ``vllm``; also from ``DEEPSEEK_OCR_PROVIDER``. Its row in
             :mod:`deepseek_ocr_rag.engines.providers` knows the address, the model's name and what the server wants.
         base_url: The server's address, where it is not the provider's usual one; also from ``DEEPSEEK_OCR_BASE_URL``.
-            Without a provider it is any OpenAI-style server of DeepSeek-OCR.
-        model: The model's name there; also from ``DEEPSEEK_OCR_MODEL``.
+            A login may stand in it, a key in its query may not.
+        model: The model's name there; also from ``DEEPSEEK_OCR_MODEL``, for the environment's server.
         api_key: Its key; also from the provider's own variable, or ``DEEPSEEK_OCR_API_KEY``. Never shown.
         task: Which of the model's prompts to use.
         prompt: Sent instead of the task's own prompt; the answer is read as the task's.
@@ -78,6 +90,11 @@ class ReadOptions:
             a single file and skips in folders, globs and lists.
         on_failure: Called with each file that was skipped.
         progress: Called after each page.
+
+    Raises:
+        ValueError: If an option is none of these, or would be ignored: those of a server (``provider``, ``base_url``,
+            ``model``, ``api_key``, ``prompt``, ``resolution``, ``retry``) beside an engine object, which has its own,
+            or beside ``local``.
     """
 
     engine: Engine | Literal["auto", "local"] = "auto"
@@ -112,37 +129,104 @@ class ReadOptions:
             raise ValueError(f"on_error={self.on_error!r}: pass 'raise', 'skip' or None")
         if self.workers < 0 or self.page_seconds <= 0:
             raise ValueError("workers must not be negative, and page_seconds must be positive")
+        if self.resolution not in get_args(Resolution):
+            raise ValueError(f"resolution={self.resolution!r}: pass one of {', '.join(get_args(Resolution))}")
+        if self.engine != "auto" and (ignored := _set_for_servers(self)):
+            whose = "engine='local' asks no server" if self.engine == "local" else "set them on the engine object"
+            raise ValueError(f"{', '.join(ignored)}: would be ignored; {whose}")
         prompt_for(self.task, reference=self.reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The server that options and environment name. What is empty is as the provider's row says."""
+
+    provider: str
+    base_url: str = field(repr=False)
+    model: str
+
+
+def server_of(options: ReadOptions) -> Target | None:
+    """The server that is to be asked, as :class:`ReadOptions` has it; None where none is set or wanted."""
+    if options.engine != "auto":
+        return None
+    if options.provider or options.base_url:
+        return Target(provider=options.provider or "custom", base_url=options.base_url, model=options.model)
+    provider, base_url, model = (
+        os.environ.get(f"DEEPSEEK_OCR_{name}", "").strip() for name in ("PROVIDER", "BASE_URL", "MODEL")
+    )
+    if not (provider or base_url):
+        return None
+    return Target(provider=provider or "custom", base_url=base_url, model=options.model or model)
 
 
 def make_engine(options: ReadOptions) -> Engine:
     """The engine that ``options`` name: an object as it is, a server where one is set, else the embedded one.
 
     Raises:
-        ValueError: If there is no such provider, or the address is none.
+        ValueError: If there is no such provider, the address is none, the engine's model cannot do the task (nor read
+            figures, where that is wanted), or options of a server are set and no server is.
         EngineMisconfigured: If the provider needs a key or address that is not set.
     """
+    server = server_of(options)
     if not isinstance(options.engine, str):
-        return options.engine
-    provider = options.provider or os.environ.get("DEEPSEEK_OCR_PROVIDER", "")
-    # An address in the environment belongs to a provider of the environment, not to one that was asked for.
-    from_environment = "" if options.provider else os.environ.get("DEEPSEEK_OCR_BASE_URL", "")
-    base_url = options.base_url or from_environment
-    if options.engine == "local" or not (provider or base_url):
-        if options.task not in PAGE_TASKS:
-            raise ValueError(f"task={options.task!r} needs a model: name its provider or base_url")
-        return LocalEngine()
+        engine = options.engine
+    elif server is None:
+        if ignored := _set_for_servers(options):
+            raise ValueError(
+                f"{', '.join(ignored)}: would be ignored: there is no server; name its provider or base_url"
+            )
+        engine = LocalEngine()
+    else:
+        engine = _server_engine(server, options)
+    _check_tasks(engine, options)
+    return engine
+
+
+def with_engine(options: ReadOptions, engine: Engine) -> ReadOptions:
+    """The same options for an engine that was made from them, without those that it has in itself."""
+    plain = ReadOptions()
+    return replace(options, engine=engine, **{name: getattr(plain, name) for name in _OF_SERVERS})
+
+
+def _server_engine(server: Target, options: ReadOptions) -> Engine:
     from .engines.remote import ChatOptions, remote_engine
 
     return remote_engine(
-        provider or "custom",
-        base_url=base_url,
-        model=options.model or ("" if options.provider else os.environ.get("DEEPSEEK_OCR_MODEL", "")),
+        server.provider,
+        base_url=server.base_url,
+        model=server.model,
         api_key=options.api_key or None,
         options=ChatOptions(
-            prompt=options.prompt or None, image=ImageRequest(resolution=options.resolution), retry=options.retry
+            prompt=options.prompt or None,
+            prompt_task=options.task,
+            image=ImageRequest(resolution=options.resolution),
+            retry=options.retry,
         ),
     )
+
+
+def _check_tasks(engine: Engine, options: ReadOptions) -> None:
+    """Refuse a task before a page is rendered for it. What engines of others can do is not known."""
+    if isinstance(engine, LocalEngine):
+        if options.task not in PAGE_TASKS:
+            raise ValueError(f"task={options.task!r} needs a model: name its provider or base_url")
+        return
+    from .engines.remote import RemoteEngine
+
+    if not isinstance(engine, RemoteEngine):
+        return
+    figures = options.figures.task if options.figures is not None else None
+    for task in (options.task, figures):
+        if task is not None and task not in engine.tasks:
+            what = f"task={task!r}" if task == options.task else f"reading figures (task {task!r})"
+            who = f"{engine.model} ({engine.provider.title})"
+            raise ValueError(f"{what}: {who} can be asked for {', '.join(engine.tasks)}; choose one of them")
+
+
+def _set_for_servers(options: ReadOptions) -> list[str]:
+    plain = {"resolution": "auto", "retry": RetryPolicy()}
+    return [name for name in _OF_SERVERS if getattr(options, name) != plain.get(name, "")]
 
 
 def make_fallback(options: ReadOptions, engine: Engine) -> Engine | None:

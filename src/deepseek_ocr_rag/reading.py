@@ -8,7 +8,7 @@ machine.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import typer
@@ -16,7 +16,7 @@ import typer
 from .engines.local import LocalEngine
 from .figures import FigureOptions, FigureReading
 from .modes import Resolution
-from .options import ReadOptions, make_engine
+from .options import ReadOptions, make_engine, with_engine
 from .prompts import Task
 from .recognition import OcrEngine
 from .usage import Price
@@ -97,7 +97,7 @@ class Reading:
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
         # A server's engine is left to the pipeline, which then closes it, too.
-        return replace(options, engine=local) if isinstance(engine, LocalEngine) else options
+        return with_engine(options, local) if isinstance(engine, LocalEngine) else options
 
     def what_is_paid(self) -> Price | None:
         """The user's price; None where he did not say.
