@@ -19,8 +19,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = {
     0: ["errors", "geometry", "prompts", "tokens", "modes", "usage"],
-    1: ["document", "sniff", "office", "download", "numerals", "families", "loops", "drawings", "hypertext", "marks"],
-    2: ["recognition", "heads", "tables", "quotes", "listing", "headings", "captions"],
+    1: ["document", "sniff", "office", "download", "numerals", "families", "drawings", "hypertext", "marks"],
+    2: ["recognition", "heads", "loops", "tables", "quotes", "listing", "headings", "captions"],
     3: ["grounding", "source", "paging", "split", "cutting", "seams", "markup", "passages", "fused"],
     4: ["pieces", "ink"],
     5: ["engines", "blocks", "align", "pack"],

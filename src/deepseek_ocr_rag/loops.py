@@ -15,6 +15,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from .marks import END_MARKS
+
 _LONGEST_PERIOD = 1_500
 _TAIL = 12_000
 """Characters of the end in which periods are looked for; a period found there is followed back as far as it goes."""
@@ -22,7 +24,7 @@ _GRAM = 20
 """Characters whose repetition counts as saying the same again, for the drifting kind."""
 _DRIFT_TAIL = 150_000
 
-_END_MARKS = ("<｜end▁of▁sentence｜>", "<|end▁of▁sentence|>", "</table>", "</center>", "\ufffd")
+_END_MARKS = (*END_MARKS, "</table>", "</center>", "\ufffd")
 _CHANGING = re.compile(
     r"\[\[ ?[0-9][-0-9., ]{0,60}\]{0,2}|\[[0-9]{1,4}(?:, ?[0-9]{1,4}){3}\]"  # boxes
     r"|\[{1,2}[0-9, ]*\Z"  # a box that the end of the answer cuts off

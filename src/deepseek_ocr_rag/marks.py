@@ -65,8 +65,8 @@ def is_known_label(text: str) -> bool:
 
 
 def has_end_mark(text: str) -> bool:
-    """Whether the answer holds the mark with which the model ends it, as servers show it on request."""
-    return any(mark in text for mark in END_MARKS)
+    """Whether an answer ends with the model's mark for that; a page may print the mark, too, but not there."""
+    return text.rstrip().endswith(END_MARKS)
 
 
 def without_noise(text: str) -> str:

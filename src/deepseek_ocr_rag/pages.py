@@ -11,7 +11,7 @@ from dataclasses import replace
 from .align import align_blocks, page_trust
 from .blocks import build_blocks
 from .document import Block, Page
-from .errors import DeepSeekOCRError
+from .errors import DeepSeekOCRError, EngineError
 from .geometry import QuarterTurn, inverse_turn
 from .prompts import Task
 from .recognition import DocumentFacts, PageImage, Recognition
@@ -61,7 +61,7 @@ def blank_page(image: PageImage, facts: DocumentFacts, *, task: Task) -> Page:
 
 def failed_page(image: PageImage, engine: str, error: DeepSeekOCRError) -> Page:
     """A page that could not be read; the reason never becomes its text."""
-    requests: int = getattr(error, "requests", 0)
+    requests, history = (error.requests, error.history) if isinstance(error, EngineError) else (0, ())
     return Page(
         number=image.page_number,
         label=image.label or str(image.page_number),
@@ -71,7 +71,7 @@ def failed_page(image: PageImage, engine: str, error: DeepSeekOCRError) -> Page:
         engine=image.engine or engine,
         warnings=(str(error),),
         usage=Usage(requests=requests, retries=max(0, requests - 1)),
-        history=getattr(error, "history", ()),
+        history=history,
     )
 
 

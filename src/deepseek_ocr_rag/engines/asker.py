@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ..families import Family
 from ..geometry import Box, Frame
 from ..loops import find_loop
+from ..marks import has_end_mark
 from ..modes import image_tokens
 from ..prompts import Task, prompt_for
 from ..recognition import PageImage, Piece
@@ -22,7 +23,7 @@ from .connection import Learned
 from .pictures import fitted
 from .question import Guard, Picture, Question, Response, Send, Trouble
 from .retry import SHRINK, Ask, RetryPolicy, Rung
-from .verdict import Reading, has_end_mark, judged
+from .verdict import Reading, judged
 
 PROMPT_TOKENS = 48
 """Room for the chat template and a prompt of the model, of which the longest has 20 tokens."""

@@ -97,14 +97,10 @@ class _Climb:
     async def _read_whole(self, whole: Picture) -> list[Reading]:
         if not self._page.tiles:
             return [await self._climb(whole, WHOLE_PAGE, self._task, depth=0)]
-        if self._can_be_cut(self._task):
+        if _can_be_cut(self._task):
             return await self._in_parts(whole, WHOLE_PAGE, self._page.tiles, depth=1, kind="tile")
         picture = await fitted(whole, long_side=LARGEST_WHOLE, max_bytes=0, quality=self._asking.quality)
         return [await self._climb(picture, WHOLE_PAGE, self._task, depth=0)]
-
-    def _can_be_cut(self, task: Task) -> bool:
-        """Whether parts of the picture can be asked about: half of a chart is another chart."""
-        return task in (*PAGE_TASKS, "table")
 
     async def _in_parts(
         self, picture: Picture, frame: Frame, boxes: Sequence[Box], *, depth: int, kind: str
@@ -185,7 +181,7 @@ class _Climb:
             has_temperature=asking.has_temperature,
             depth=depth,
             free_ocr=asking.has_free_ocr and task in ("markdown", "ocr") and not is_own,
-            in_parts=self._can_be_cut(task),
+            in_parts=_can_be_cut(task),
             side=max(picture.width, picture.height),
         )
 
@@ -232,3 +228,8 @@ class _Climb:
         )
         error.requests, error.history = requests, tuple(self._asker.history)
         return error
+
+
+def _can_be_cut(task: Task) -> bool:
+    """Whether parts of the picture can be asked about: half of a chart is another chart."""
+    return task in (*PAGE_TASKS, "table")

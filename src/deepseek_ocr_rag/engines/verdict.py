@@ -10,7 +10,7 @@ from types import MappingProxyType
 from ..document import PageStatus
 from ..geometry import WHOLE_PAGE
 from ..grounding import parse
-from ..marks import END_MARKS
+from ..marks import has_end_mark
 from ..prompts import PAGE_TASKS, Task
 from ..recognition import PageImage, Piece, Recognition
 from .retry import FAULTS, FIRST, Outcome
@@ -78,11 +78,6 @@ def judged(reading: Reading, *, task: Task, has_words: bool, ends_marked: bool =
     is_void = not parse(piece.text, task=piece.task).regions
     says_nothing = is_void or (reading.letters == 0 and (has_words or task in ("figure", "describe")))
     return "empty" if says_nothing and task not in ("locate", "objects") else "ok"
-
-
-def has_end_mark(text: str) -> bool:
-    """Whether an answer ends with the model's mark for that, which most servers leave out."""
-    return text.rstrip().endswith(END_MARKS)
 
 
 def stops_within(text: str) -> bool:
