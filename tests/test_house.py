@@ -20,9 +20,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 RANKS = {
     0: ["errors", "geometry", "prompts", "tokens", "modes", "usage"],
     1: ["document", "sniff", "office", "download", "numerals", "families", "drawings", "hypertext", "marks"],
-    2: ["recognition", "heads", "loops", "tables", "quotes", "listing", "headings", "captions"],
-    3: ["grounding", "source", "paging", "split", "cutting", "seams", "markup", "passages", "fused"],
-    4: ["pieces", "ink"],
+    2: ["recognition", "heads", "loops", "tables", "quotes", "listing", "headings", "captions", "sequence"],
+    3: ["facts", "grounding", "source", "split", "cutting", "seams", "markup", "passages", "fused"],
+    4: ["pieces", "paging", "ink"],
     5: ["engines", "blocks", "align", "pack"],
     6: ["measure", "assemble", "chunk", "pages"],
     7: ["worker", "flow", "metadata"],

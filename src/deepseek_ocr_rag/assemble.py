@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import inf
 
-from .document import Block, BlockKind, Document, Heading, Page, Table
+from .document import Block, BlockKind, Document, Heading, OutlineEntry, Page, Table
 from .geometry import Box, bounding_box
 from .headings import ROMAN, headed
 
@@ -40,12 +40,14 @@ _SENTENCE_END = re.compile(r"[.!?:;…。！？：；｡।؟۔։።။៖]['\"�
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentInfo:
-    """What is known of a document before its pages are read; the fields are those of :class:`Document`."""
+    """What is known of a document before its pages are read; as in :class:`Document`."""
 
     id: str
     source: str
     file_name: str
     total_pages: int
+    outline: tuple[OutlineEntry, ...] = ()
+    """The file's own bookmarks."""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -24,6 +24,11 @@ PageStatus = Literal["ok", "retried", "truncated", "looped", "empty", "suspect",
 """How reading a page went. ``empty`` is a blank page; ``failed`` has no text and a warning that says why."""
 
 
+Joint = Literal["space", "none", "hyphen"]
+"""Between a text and its continuation: a space, nothing (Chinese, a word with a hyphen of its own), or nothing and the
+hyphen before it goes, since the document has the word in one piece elsewhere."""
+
+
 class BlockKind(StrEnum):
     """What a block is, whatever the engine called it."""
 
@@ -83,6 +88,8 @@ class Table:
     columns: int
     cells: tuple[Cell, ...]
     header_rows: int = 0
+    header_is_guessed: bool = False
+    """True where nothing marks the header rows, and what stands in them and below says that they are one."""
     repeats_header: bool = False
     """True for a table's continuation on the next page whose header rows say again what the first part said."""
 
@@ -110,6 +117,14 @@ class Block:
     table: Table | None = None
     continues: str = ""
     """Id of the block on an earlier page or column that this one goes on from, or empty."""
+    continued_by: str = ""
+    """Id of the block that goes on from this one: ``continues`` seen from the other end."""
+    joint: Joint = "space"
+    """How this block's text is joined to that of the block that it continues."""
+    belongs_to: str = ""
+    """For a caption: id of the table or figure that it is of. For a footnote: id of the block that refers to it."""
+    section: str = ""
+    """Id of the heading that this block stands under; a heading's is the one above it. Empty before the first."""
     image: str = ""
     """Path or address of the figure's picture, where figures were saved; never the picture itself."""
 
@@ -141,8 +156,17 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutlineEntry:
+    """A bookmark that the file itself brings along; ``level`` 1 is the top, ``page_number`` counts from 1."""
+
+    level: int
+    title: str
+    page_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """An entry of the document's outline."""
+    """A heading that stands on a page."""
 
     block_id: str
     page_number: int

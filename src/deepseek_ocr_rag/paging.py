@@ -18,6 +18,7 @@ import pymupdf
 from PIL import Image, ImageOps, ImageStat
 
 from .errors import CorruptSource, EncryptedSource, PageFailed, SourceTooLarge
+from .facts import document_facts
 from .geometry import Box, QuarterTurn, inverse_turn
 from .modes import LONGEST
 from .recognition import DocumentFacts
@@ -93,7 +94,7 @@ class MuPdfFile:
                     source=name,
                     hint="Pass its password, for example password='...'.",
                 )
-            self.facts = _facts(document)
+            self.facts = document_facts(document)
             if self.facts.page_count == 0:
                 raise CorruptSource("no pages.", source=name, hint="Open it in a viewer and save it anew.")
             self._rotations: dict[int, int] = {}  # as written in the file: reading a page sets its own to 0
@@ -306,14 +307,6 @@ _FILETYPES = {
     "application/x-fictionbook+xml": "fb2",
     "application/x-mobipocket-ebook": "mobi",
 }
-
-
-def _facts(document: Any) -> DocumentFacts:
-    return DocumentFacts(
-        page_count=document.page_count,
-        title="".join(char for char in (document.metadata or {}).get("title") or "" if char.isprintable()),
-        is_repaired=bool(document.is_repaired),
-    )
 
 
 def _flatten(image: Image.Image) -> Image.Image:

@@ -256,6 +256,7 @@ def _info(job: _Job) -> DocumentInfo:
         source=job.source.name,
         file_name=job.source.file_name,
         total_pages=job.facts.page_count,
+        outline=job.facts.outline,
         metadata=metadata,
     )
 

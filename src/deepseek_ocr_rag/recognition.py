@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .document import Line, PageStatus, Table
+from .document import Line, OutlineEntry, PageStatus, Table
 from .geometry import WHOLE_PAGE, Box, Frame, QuarterTurn
 from .modes import Resolution
 from .prompts import Task
@@ -86,6 +86,8 @@ class DocumentFacts:
 
     page_count: int
     title: str = ""
+    outline: tuple[OutlineEntry, ...] = ()
+    """The file's own bookmarks, in their order."""
     is_repaired: bool = False
     warnings: tuple[str, ...] = ()
 

@@ -1,0 +1,38 @@
+"""The order in which a document is read, where that is not the order in which its blocks stand on the pages.
+
+A paragraph that runs on over a page break is interrupted by footnotes at the foot of its page, by figures and tables at
+the head of the next one. Who reads on skips them and comes back; so does everything here that makes text of blocks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from .document import Block
+
+LONGEST_WAIT = 256
+"""Blocks that are skipped at most to find a continuation; more are between the two in nobody's document."""
+
+
+def in_sequence(blocks: Iterable[Block]) -> Iterator[Block]:
+    """All blocks, as they are read: what stands between a block and its continuation comes after both.
+
+    Lazy: looks ahead only while a continuation (``continued_by``) is missing.
+    """
+    source = iter(blocks)
+    ahead: deque[Block] = deque()
+    while block := ahead.popleft() if ahead else next(source, None):
+        yield block
+        skipped: list[Block] = []
+        waiting = block.continued_by
+        while waiting and len(skipped) <= LONGEST_WAIT:
+            found = ahead.popleft() if ahead else next(source, None)
+            if found is None:
+                break
+            if found.id == waiting:
+                yield found
+                waiting = found.continued_by
+            else:
+                skipped.append(found)
+        ahead.extendleft(reversed(skipped))
