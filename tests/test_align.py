@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from deepseek_ocr_rag import align, grounding, tables
 from deepseek_ocr_rag.align import align_blocks, page_trust
 from deepseek_ocr_rag.document import Block, BlockKind, Line
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.geometry import Box, bounding_box
 from deepseek_ocr_rag.recognition import Word
 
 RECORDED = Path(__file__).parents[1].parent / "shared" / "data" / "recorded"
@@ -180,6 +181,19 @@ def test_a_cell_over_two_lines_has_two() -> None:
     words = typeset("a long", "cell", left=0.1) + typeset("next", left=0.4)
     aligned = one(block("| a long cell | next |\n| --- | --- |", kind=BlockKind.TABLE), words)
     assert said(aligned) == ["a long", "cell", "next"]
+
+
+def test_cells_get_the_boxes_of_their_lines() -> None:
+    made = tables.parse_html_table("<table><tr><td>a long cell</td><td>next</td><td>unseen</td></tr></table>")
+    assert made is not None
+    words = typeset("a long", "cell", left=0.1) + typeset("next", left=0.4)
+    item = replace(block(tables.table_markdown(made), kind=BlockKind.TABLE), table=made)
+    aligned = one(item, words)
+    assert aligned.table is not None
+    first, second, third = (cell.box for cell in aligned.table.cells)
+    assert first == bounding_box(line.box for line in aligned.lines[:2])
+    assert (second, third) == (aligned.lines[2].box, None)
+    assert [cell.text for cell in aligned.table.cells] == ["a long cell", "next", "unseen"]
 
 
 def test_no_line_reaches_over_a_cell_border() -> None:

@@ -94,12 +94,33 @@ def test_an_empty_table_gives_its_place_to_the_html_after_it() -> None:
 def test_an_empty_table_before_plain_text_stays() -> None:
     blocks, warnings = read("", Region(label="table", text="", boxes=(BOX,)), Region(label="text", text="a"))
     assert [block.kind.value for block in blocks] == ["table", "paragraph"]
-    assert warnings == ("1 regions of the page have a place but no text",)
+    assert warnings == ("1 table of the page has no text in any cell",)
 
 
 def test_an_engine_s_own_table_without_a_grid_is_no_fault_of_a_server() -> None:
     blocks, warnings = read("", Region(label="table", text="a b", boxes=(BOX,), lines=(line(0, 3),)))
-    assert (blocks[0].kind, blocks[0].text, blocks[0].table, warnings) == (BlockKind.TABLE, "a b", None, ())
+    assert (blocks[0].kind, blocks[0].text, blocks[0].table) == (BlockKind.TABLE, "a b", None)
+    assert warnings == ("1 table of the page has no grid, so the text is kept line by line",)
+
+
+def test_empty_and_fused_tables_are_counted() -> None:
+    empty, fused, sound = (
+        "<table><tr><td></td><td> </td></tr></table>",
+        "<table>ab12</table>",
+        "<table><td>a</td></table>",
+    )
+    _, warnings = read("\n\n".join([empty, fused, sound, fused, empty, empty]))
+    told = [warning.partition(" no ")[0] for warning in warnings if "table" in warning]
+    assert told == ["2 tables of the page have", "3 tables of the page have"]
+    assert "skip_special_tokens" in warnings[-2]
+    assert not any("table" in warning for warning in read(sound)[1])
+
+
+def test_header_rows_are_guessed_where_the_model_marks_none() -> None:
+    (block,), _ = read("<table><tr><td>Name</td><td>Count</td></tr>" + "<tr><td>x</td><td>12</td></tr>" * 3)
+    assert block.table is not None
+    assert (block.table.header_rows, block.table.header_is_guessed) == (1, True)
+    assert [cell.text for cell in block.table.cells if cell.is_header] == ["Name", "Count"]
 
 
 def test_the_ocr_task_is_handed_on() -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.document import Cell, Table
+from deepseek_ocr_rag.document import Cell, Line, Table
+from deepseek_ocr_rag.geometry import Box, bounding_box
 from deepseek_ocr_rag.tables import (
     MAX_PLACES,
     header_range,
@@ -21,6 +23,7 @@ from deepseek_ocr_rag.tables import (
     table_rows,
     take_caption,
     unescape,
+    with_cell_boxes,
 )
 
 FIXTURE = (Path(__file__).parent / "fixtures" / "tables.md").read_text(encoding="utf-8")
@@ -171,6 +174,37 @@ def tables(draw: st.DrawFn) -> Table:
 @given(tables())
 def test_html_goes_round(table: Table) -> None:
     assert parse_html_table(table_html(table)) == table
+
+
+def test_places_without_a_cell_do_not_move_the_cells_behind_them() -> None:
+    cells = (
+        Cell(row=0, column=1, text="a"),
+        Cell(row=1, column=0, text="b", row_span=2),
+        Cell(row=2, column=2, text="c"),
+    )
+    table = Table(rows=3, columns=3, cells=cells)
+    again = parse_html_table(table_html(table))
+    assert again is not None
+    assert [cell for cell in again.cells if cell.text] == list(cells)
+    assert table_rows(again) == table_rows(table)
+
+
+def test_cells_get_the_boxes_around_their_lines() -> None:
+    table = parse_html_table("<table><tr><td>ab<br>cd</td><td>e</td></tr><tr><td>f</td><td></td></tr></table>")
+    assert table is not None
+    text, spans = table_markdown_spans(table)
+    boxes = [Box(left=0.1, top=top, right=0.2, bottom=top + 0.1) for top in (0.1, 0.3, 0.5)]
+    start = spans[0][1]
+    lines = [
+        Line(start=start, end=start + 2, box=boxes[0], source="text_layer"),
+        Line(start=start + 6, end=start + 8, box=boxes[1], source="text_layer"),
+        Line(start=spans[2][1], end=spans[2][2], box=boxes[2], source="text_layer"),
+    ]
+    boxed = with_cell_boxes(table, text, lines)
+    assert [cell.box for cell in boxed.cells] == [bounding_box(boxes[:2]), None, boxes[2], None]
+    assert [replace(cell, box=None) for cell in boxed.cells] == list(table.cells)
+    assert with_cell_boxes(table, text + " ", lines) == with_cell_boxes(table, text, []) == table
+    assert with_cell_boxes(boxed, text, [replace(lines[0], box=boxes[2])]).cells[0].box == boxed.cells[0].box
 
 
 @given(tables())

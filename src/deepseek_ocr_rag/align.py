@@ -23,6 +23,7 @@ from operator import attrgetter
 from .document import Block, BlockKind, Line
 from .geometry import Box, bounding_box
 from .recognition import Word
+from .tables import with_cell_boxes
 
 MARGIN = 0.006
 """How far over a block's box a word's middle may lie, in fractions of the page: the model is off by about 5/1000."""
@@ -70,7 +71,8 @@ def align_blocks(blocks: tuple[Block, ...], *, words: tuple[Word, ...]) -> tuple
     """Give blocks their line boxes from the words of the page's text layer.
 
     Only blocks with boxes and without lines are touched, and only where at least :data:`ENOUGH` of their letters are
-    found. The lines are ascending and do not overlap; in a table none reaches over a cell's border.
+    found. The lines are ascending and do not overlap; in a table none reaches over a cell's border, and the cells get
+    the boxes around their lines.
 
     Args:
         blocks: The blocks of one page.
@@ -140,7 +142,8 @@ def _align(block: Block, page: _PageWords) -> Block:
     matches = [match for match in matches if bisect_left(borders, match.start) == bisect_left(borders, match.end)]
     if not matches or _letters(matches) < ENOUGH * letters:
         return block
-    return replace(block, lines=_lines(block.text, matches, borders))
+    lines = _lines(block.text, matches, borders)
+    return replace(block, lines=lines, table=block.table and with_cell_boxes(block.table, block.text, lines))
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

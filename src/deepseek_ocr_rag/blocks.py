@@ -72,9 +72,9 @@ _BREAK = re.compile(r"<br\s{0,4}/?>", re.IGNORECASE)
 _SPLIT = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.TABLE)
 
 _FUSED = (
-    "a table of the answer has no cells (its marks are lost), so its text is kept in one piece;"
-    " ask the server with skip_special_tokens=false"
+    "no cells (the marks are lost), so the text is kept in one piece; ask the server with skip_special_tokens=false"
 )
+_GRIDLESS = "no grid, so the text is kept line by line"
 
 
 @lru_cache(maxsize=1024)
@@ -89,7 +89,7 @@ def build_blocks(recognition: Recognition, *, task: Task = "markdown") -> tuple[
     Regions are taken where the engine gives them, else its answer is parsed. Every visible character of a region is
     in a block, and no mark of the model's grammar (``<|``, ``|>``, ``[[12, 34``) is in the text of one. Regions with a
     place but no text are kept if they are figures or tables. ``word- word`` is joined where the rest of the answer has
-    the word in one piece.
+    the word in one piece. The warnings name how many tables are empty, or have text but no grid.
     """
     if recognition.regions is None:
         read = page_regions(recognition, task=task)
@@ -99,11 +99,20 @@ def build_blocks(recognition: Recognition, *, task: Task = "markdown") -> tuple[
     maker = _Maker(recognition.page_number, has_names=(recognition.task or task) in TASKS_OF_NAMES)
     for region, place in _married(regions):
         maker.add_region(region, place)
-    if maker.is_fused and recognition.regions is None:
-        warnings.append(_FUSED)
+    warnings += _told_of_tables(maker.blocks, without_grid=_FUSED if recognition.regions is None else _GRIDLESS)
     if maker.bare:
         warnings.append(f"{maker.bare} regions of the page have a place but no text")
     return tuple(maker.blocks), tuple(warnings)
+
+
+def _told_of_tables(blocks: Iterable[Block], *, without_grid: str) -> Iterator[str]:
+    """Warnings that name how many tables have lost their grid, and how many are empty."""
+    tables = [block for block in blocks if block.kind is BlockKind.TABLE]
+    gridless = sum(bool(block.text) and block.table is None for block in tables)
+    empty = sum(not any(cell.text for cell in block.table.cells) if block.table else not block.text for block in tables)
+    for count, what in ((gridless, without_grid), (empty, "no text in any cell")):
+        if count:
+            yield f"{count} table{'s' * (count > 1)} of the page {'have' if count > 1 else 'has'} {what}"
 
 
 def _mended(regions: Sequence[Region]) -> Sequence[Region]:
@@ -155,7 +164,6 @@ class _Maker:
     has_names: bool
     blocks: list[Block] = field(default_factory=list)
     bare: int = 0
-    is_fused: bool = False
 
     def add_region(self, region: Region, place: Region) -> None:
         kind = kind_of(region.label)
@@ -176,9 +184,8 @@ class _Maker:
     def add(self, region: Region, part: Part, *, lines: tuple[Line, ...] = ()) -> None:
         """Number and keep a block, if it says or shows anything."""
         kind, text, level, table = part
-        if kind is not BlockKind.FIGURE:
+        if kind not in (BlockKind.FIGURE, BlockKind.TABLE):
             self.bare += not text and bool(region.boxes)
-            self.is_fused = self.is_fused or (kind is BlockKind.TABLE and bool(text) and table is None)
         if text or kind in (BlockKind.FIGURE, BlockKind.TABLE):
             block = Block(
                 id=f"p{self.page_number}-b{len(self.blocks) + 1}",
@@ -190,6 +197,7 @@ class _Maker:
                 level=level,
                 label=region.label,
                 font_size=region.font_size,
+                is_bold=region.is_bold,
                 table=table,
             )
             self.blocks.append(block)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from .document import BULLETS, BlockKind, Table
+from .headrows import with_header
 from .hypertext import unescape
 from .tables import is_rule_line, parse_pipe_table, table_markdown
 
@@ -229,7 +230,7 @@ class _Splitter:
 
 
 def table_part(table: Table) -> Part:
-    """A table as the model wrote it; its cells say what the page says."""
+    """A table as the model wrote it, with header rows found where it marks none; its cells say what the page says."""
     if any(without_marks(cell.text) != cell.text for cell in table.cells):
         table = replace(table, cells=tuple(replace(cell, text=without_marks(cell.text)) for cell in table.cells))
-    return Part(BlockKind.TABLE, table_markdown(table), 0, table)
+    return Part(BlockKind.TABLE, table_markdown(table), 0, with_header(table))

@@ -13,14 +13,17 @@ from __future__ import annotations
 import html as entities
 import re
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from .document import Cell, Table
+from .document import Cell, Line, Table
+from .geometry import bounding_box
 from .hypertext import GRID_TAGS, clean, separator, strip_tags, take_caption, tokens, unescape
 
 __all__ = [
     "MAX_PLACES",
     "MAX_SPAN",
+    "full_rows",
     "header_range",
     "is_rule_line",
     "parse_html_table",
@@ -33,6 +36,7 @@ __all__ = [
     "table_rows",
     "take_caption",
     "unescape",
+    "with_cell_boxes",
 ]
 
 MAX_SPAN = 1000  # larger colspans and rowspans are clamped, as browsers do with colspan
@@ -131,17 +135,53 @@ def table_rows(table: Table) -> list[list[str]]:
     return grid
 
 
+def full_rows(table: Table) -> list[list[Cell]]:
+    """The cells that begin in each row, with an empty cell for each place that none covers.
+
+    Engines leave out cells without text; in HTML the ones behind them would move up.
+    """
+    rows: list[list[Cell]] = [[] for _ in range(table.rows)]
+    busy_until = [0] * table.columns
+    starts = {(cell.row, cell.column): cell for cell in table.cells}
+    for row, at in ((row, at) for row in range(table.rows) for at in range(table.columns)):
+        cell = starts.get((row, at))
+        if cell is None and busy_until[at] <= row:
+            cell = Cell(row=row, column=at, text="", is_header=row < table.header_rows)
+        if cell is not None:
+            rows[row].append(cell)
+            end = min(table.columns, at + cell.column_span)
+            busy_until[at:end] = [row + cell.row_span] * (end - at)
+    return rows
+
+
 def table_html(table: Table) -> str:
     """The table as escaped HTML with ``rowspan`` and ``colspan``."""
-    rows: list[list[str]] = [[] for _ in range(table.rows)]
-    for cell in table.cells:
-        name = "th" if cell.is_header else "td"
-        spans = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
-        spans += f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
-        text = entities.escape(cell.text).replace("\n", "<br>")
-        if cell.row < table.rows:
-            rows[cell.row].append(f"<{name}{spans}>{text}</{name}>")
+    rows: list[list[str]] = []
+    for cells in full_rows(table):
+        rows.append([])
+        for cell in cells:
+            name = "th" if cell.is_header else "td"
+            spans = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
+            spans += f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
+            text = entities.escape(cell.text).replace("\n", "<br>")
+            rows[-1].append(f"<{name}{spans}>{text}</{name}>")
     return "<table>" + "".join(f"<tr>{''.join(row)}</tr>" for row in rows) + "</table>"
+
+
+def with_cell_boxes(table: Table, text: str, lines: Sequence[Line]) -> Table:
+    """The table with the boxes of cells that ``lines`` show, where ``text``, its markdown, is what they name.
+
+    A cell's box is the one around its lines; a cell that has one, or no line, stays as it is. Lines must ascend.
+    """
+    markdown, spans = table_markdown_spans(table)
+    if markdown != text or not lines:
+        return table
+    starts, boxes = [line.start for line in lines], {}
+    for index, start, end in spans:
+        own = lines[bisect_left(starts, start) : bisect_left(starts, end)]
+        boxes[index] = table.cells[index].box or bounding_box(line.box for line in own if line.end <= end)
+    cells = tuple(replace(cell, box=boxes.get(at, cell.box)) for at, cell in enumerate(table.cells))
+    return replace(table, cells=cells)
 
 
 def _write(table: Table) -> tuple[str, list[tuple[int, int, int]], list[tuple[int, int]]]:

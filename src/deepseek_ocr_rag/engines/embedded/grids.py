@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ...document import Cell, Table
 from ...geometry import Box
+from ...headrows import with_header
 from .lines import rows_of
 from .textlayer import Piece
 
@@ -91,9 +91,8 @@ def _table(cells: dict[Place, list[Piece]], to_box: ToBox) -> Table | None:
                 box=to_box(pieces),
             )
         )
-    headers = _header_rows(built, {place: pieces for place, pieces in cells.items() if place[0] == min(used_rows)})
-    cells_with_headers = tuple(replace(cell, is_header=cell.row < headers) for cell in built)
-    return Table(rows=len(used_rows), columns=len(used_columns), cells=cells_with_headers, header_rows=headers)
+    table = Table(rows=len(used_rows), columns=len(used_columns), cells=tuple(built))
+    return with_header(table, bold_rows=int(_is_bold_first(cells, min(used_rows))))
 
 
 def _used(spans: Iterable[tuple[int, int]]) -> dict[int, int]:
@@ -101,17 +100,7 @@ def _used(spans: Iterable[tuple[int, int]]) -> dict[int, int]:
     return {old: new for new, old in enumerate(sorted({start for start, _ in spans}))}
 
 
-def _header_rows(cells: Sequence[Cell], first: dict[Place, list[Piece]]) -> int:
-    """One header row where the first row is bold, or is words over numbers; a second where spans call for it."""
-    bold = all(piece.bold for pieces in first.values() for piece in pieces)
-    wordy = not any(_is_number(cell.text) for cell in cells if cell.row == 0)
-    numbers_below = any(_is_number(cell.text) for cell in cells if cell.row > 0)
-    if not (bold or (wordy and numbers_below)):
-        return 0
-    return max(1, max((cell.row_span for cell in cells if cell.row == 0), default=1))
-
-
-def _is_number(text: str) -> bool:
-    digits = sum(letter.isdigit() for letter in text)
-    letters = sum(letter.isalpha() for letter in text)
-    return digits > letters
+def _is_bold_first(cells: dict[Place, list[Piece]], first_row: int) -> bool:
+    """Whether the first row is in bold letters and the table as a whole is not."""
+    bold = [(place[0] == first_row, piece.bold) for place, pieces in cells.items() for piece in pieces]
+    return all(is_bold for is_first, is_bold in bold if is_first) and not all(is_bold for _, is_bold in bold)
