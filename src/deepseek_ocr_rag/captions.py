@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,12 +10,18 @@ from typing import Literal
 
 from .document import Block, BlockKind, markdown_parts
 
+_CALLED = re.compile(
+    r"(?P<table>tab(?:le|elle|leau|la|ella|ela|\.)?\b|[表표])|(?:fig(?:ure|ura|\.)?|abb(?:ildung|\.)|scheme|chart)\b|[图圖図]",
+    re.IGNORECASE,
+)
+
 
 def captions_of(blocks: Sequence[Block]) -> dict[int, int]:
     """The captions of a page's tables and figures, both as their places among ``blocks``.
 
     A caption stands right above or below. One between two of them belongs to the one above, unless that one has a
-    caption above it already; figures without text in a row share theirs.
+    caption above it already, or the caption calls itself what only the one below is; figures without text in a row
+    share theirs.
     """
     found: dict[int, int] = {}
     taken: set[int] = set()
@@ -27,7 +34,7 @@ def captions_of(blocks: Sequence[Block]) -> dict[int, int]:
         while _is_silent(blocks, end - 1) and _is_silent(blocks, end):
             end += 1
         above = at - 1 if _is_caption(blocks, at - 1) and at - 1 not in taken else None
-        below = end if _is_caption(blocks, end) else None
+        below = end if _is_caption(blocks, end) and not _is_of_next(blocks, end) else None
         chosen = below if above is None or (below is not None and not _is_shown(blocks, end + 1)) else above
         if chosen is not None:
             taken.add(chosen)
@@ -124,6 +131,15 @@ def _is_beside(picture: _Picture, host: Block, start: int, end: int) -> bool:
     if picture.side == "below":
         return end >= len(host.text.rstrip())
     return picture.side == "in" or not host.text[markdown_parts(host)[1] : start].strip()
+
+
+def _is_of_next(blocks: Sequence[Block], at: int) -> bool:
+    """Whether a caption says that it is of a table, and a table is below it but none above; and so for figures."""
+    said = _CALLED.match(blocks[at].text.lstrip()[:20])
+    if said is None or not _is_shown(blocks, at + 1):
+        return False
+    kind = BlockKind.TABLE if said["table"] else BlockKind.FIGURE
+    return blocks[at + 1].kind is kind and blocks[at - 1].kind is not kind
 
 
 def _is_shown(blocks: Sequence[Block], at: int) -> bool:

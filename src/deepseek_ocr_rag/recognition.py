@@ -38,6 +38,7 @@ class Region:
     table: Table | None = None
     level: int = 0
     font_size: float = 0.0
+    is_bold: bool = False
     start: int = 0
     end: int = 0
 

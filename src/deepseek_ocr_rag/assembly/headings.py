@@ -1,152 +1,306 @@
-"""Headings of a whole document: which is the title, and how deep each of the others is."""
+"""Headings of a whole document, page by page: which lines are headings, and how deep each of them stands.
+
+A heading's level is the number of headings that are open above it, by their ranks; no level is left out.
+"""
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import accumulate
-from math import inf
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from .document import Block, BlockKind
+from ..document import Block, BlockKind, OutlineEntry, Page
+from ..geometry import bounding_box
+from .headlines import LONGEST_PLAIN, can_be_headline, is_lead_in, kind_instead, label_of
+from .looks import Look, Looks
+from .numbering import Number, number_of
+from .outline import named_blocks
+from .ranks import STEP, Rank, Ranks
 
-SAME_SIZE = 0.94
-"""Headings whose letters are at least this share of a larger heading's are of one size; scans are noisy."""
+LARGER = 1.1
+"""Letters of this many times the text's size stand out."""
 
-TITLE_SIZE = 0.85
-"""A first heading is the title where no other has letters of more than this share of its size."""
+SAME_AS_TEXT = 1.05
+"""Up to this many times the text's size they do not."""
 
-ROMAN = r"(?=[IVXL])(?:XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
-"""Roman numbers up to 89, upper case."""
+LABEL_TIMES = 3
+"""What stands this often above texts, in letters of their size, is a label in a form and heads nothing."""
 
-_NUMBERED = (
-    (
-        re.compile(
-            r"(?:part|teil|partie|parte)\s+(?:\d{1,2}|[IVXLC]+)\b|第\s*[一二三四五六七八九十百\d]+\s*[部篇编編]", re.I
-        ),
-        0,
-    ),
-    (
-        re.compile(
-            r"(?:chapter|kapitel|chapitre|cap[ií]tulo|appendix|anhang|annexe?)\s+(?:\d{1,3}|[A-Z]|[IVXLC]+)\b", re.I
-        ),
-        1,
-    ),
-    (re.compile(r"第\s*[一二三四五六七八九十百\d]+\s*章"), 1),
-    (re.compile(r"第\s*[一二三四五六七八九十百\d]+\s*[节節]"), 2),
-    (re.compile(r"第\s*[一二三四五六七八九十百\d]+\s*[条條]"), 3),
-    (re.compile(r"§+\s*\d+"), 2),
-)
-"""Words and signs that number a heading, and the depth that they stand for; looked up in this order."""
+MOST_LABELS = 4096
+ROW, ROW_OF_TEXT = 2, 1
+"""More headings of one look than these, with nothing between them, are a list: of letters larger than the text's, and
+of others."""
 
-_DECIMAL = re.compile(r"([A-Z]|\d{1,3})((?:\.\d{1,3}){0,5})([.)]?)(?:\s+\S|\s*\Z|(?<=[.)])[^\W\d])")
-_ROMAN_NUMBER = re.compile(rf"({ROMAN})([.)]?)\s+\S")
+NEAR = 3
+"""Blocks before and after one, in reading order, that may stand beside it in a form or a table."""
+
+INVISIBLE = 0.3
+"""Letters of less than this share of the text's size are not there for readers."""
+
+_CAN_BE_HEADING = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.OTHER})
 
 
-def headed(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """The headings among a document's blocks, with levels: 1 is the top and no level is left out.
+@dataclass(slots=True, kw_only=True)
+class _Line:
+    """A block that is a heading as far as is known, with the evidence."""
 
-    The title, where there is one, is alone at level 1.
+    at: int
+    block: Block
+    look: Look
+    number: Number | None
+    entry: OutlineEntry | None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Open:
+    """A heading under which the next one may stand."""
+
+    rank: Rank
+    id: str
+    look: Look
+    is_numbered: bool
+    is_part: bool = False
+
+
+class Levels:
+    """Decides on headings, given the pages in order: each is seen some pages before it is settled.
+
+    What is decided on a page depends only on the pages seen by then. Documents shorter than that distance are decided
+    on as a whole.
     """
-    headings = _with_title([block for block in blocks if block.kind.is_heading])
-    depths = _depths(headings)
-    titles = [block for block in headings if block.kind is BlockKind.TITLE]
-    title = titles[0] if len(titles) == 1 else None
-    used = sorted({depth for block, depth in zip(headings, depths, strict=True) if block is not title})
-    rank = {depth: number for number, depth in enumerate(used, start=2 if title else 1)}
-    return tuple(
-        replace(block, level=1 if block is title else rank[depth])
-        for block, depth in zip(headings, depths, strict=True)
-    )
+
+    def __init__(self, outline: Sequence[OutlineEntry] = ()) -> None:
+        self._outline: defaultdict[int, list[OutlineEntry]] = defaultdict(list)
+        for entry in outline:
+            self._outline[entry.page_number].append(entry)
+        self._found: dict[int, dict[int, OutlineEntry]] = {}
+        self._looks = Looks()
+        self._plain: set[str] = set()
+        self._repeats: Counter[str] = Counter()
+        self._ranks = Ranks()
+        self._open: list[_Open] = []
+        self._is_counting = False
+        self._title = ""
+        self._is_begun = False
+
+    def see(self, page: Page) -> None:
+        """Take in the evidence of a page; its running heads and feet are marked already."""
+        named = self._found[page.number] = self._named(page)
+        for block in page.blocks:
+            self._looks.count_text(block)
+        for at, block in enumerate(page.blocks):
+            if block.kind.is_furniture or not block.text.strip():
+                continue
+            if block.kind.is_heading or at in named:
+                if at in named or kind_instead(block.text, stands_out=self._stands_out(block)) is None:
+                    self._count(block, named.get(at))
+            elif block.kind in _CAN_BE_HEADING and can_be_headline(block.text):
+                self._looks.of(block).plain += 1
+
+    def settled(self, page: Page) -> Page:
+        """The page with its headings and their levels, and with the section of every block."""
+        named = self._found.pop(page.number, {})
+        changed = list(page.blocks)
+        lines: list[_Line] = []
+        for at, block in enumerate(page.blocks):
+            kind = self._kind(at, page.blocks, is_named=at in named)
+            if kind.is_heading:
+                number = self._number(block.text)
+                lines.append(_Line(at=at, block=block, look=self._looks.of(block), number=number, entry=named.get(at)))
+            elif block.kind.is_heading:
+                changed[at] = replace(block, kind=kind, level=0)
+        lines = self._without_rows(lines, changed)
+        placed = {line.at: line for line in self._begun(lines, changed)}
+        for at, block in enumerate(changed):
+            changed[at] = self._placed(placed[at]) if at in placed else self._sectioned(block)
+        return replace(page, blocks=tuple(changed))
+
+    def _named(self, page: Page) -> dict[int, OutlineEntry]:
+        entries = self._outline.get(page.number)
+        return dict(named_blocks(entries, page.blocks)) if entries else {}
+
+    # Evidence
+
+    def _count(self, block: Block, entry: OutlineEntry | None) -> None:
+        look = self._looks.of(block)
+        look.labelled += 1
+        words = _words(block)
+        number = number_of(words)
+        if number is None:
+            label = label_of(words)
+            if len(self._repeats) < MOST_LABELS or label in self._repeats:
+                self._repeats[label] += 1
+        elif number.is_plain:
+            self._plain.add(number.text)
+        self._ranks.count(look, number, entry)
+
+    def _number(self, text: str) -> Number | None:
+        """A heading's number; a bare one only if one of its neighbours numbers a heading too."""
+        number = number_of(" ".join(text.split()))
+        if number is None or not number.is_plain or not number.text.isdecimal():
+            return number
+        value = int(number.text)
+        return number if value == 1 or {str(value - 1), str(value + 1)} & self._plain else None
+
+    # Which lines are headings
+
+    def _kind(self, at: int, blocks: Sequence[Block], *, is_named: bool) -> BlockKind:
+        block = blocks[at]
+        text = block.text.strip()
+        if not text:
+            return BlockKind.PARAGRAPH if block.kind.is_heading else block.kind
+        if block.kind.is_furniture:
+            return block.kind
+        if is_named:
+            return BlockKind.HEADING
+        if block.kind.is_heading:
+            instead = kind_instead(text, stands_out=self._stands_out(block))
+            return instead or (BlockKind.PARAGRAPH if self._is_label(block) else BlockKind.HEADING)
+        if block.kind in _CAN_BE_HEADING and self._is_headline(block) and _is_alone(at, blocks):
+            return BlockKind.HEADING
+        return block.kind
+
+    def _stands_out(self, block: Block) -> bool:
+        return 0 < LARGER * self._looks.body <= block.font_size
+
+    def _is_label(self, block: Block) -> bool:
+        """Whether what an engine calls a heading is printed like the text, and heads it like the label of a field."""
+        body, look = self._looks.body, self._looks.of(block)
+        if not body or not look.is_measured:
+            return False
+        is_of_index = len(block.text.strip()) == 1 and block.text.isascii()
+        if is_of_index or look.size > LARGER * body:
+            return is_of_index
+        if is_lead_in(block.text):
+            return True
+        if self._number(block.text) is not None or look.size > SAME_AS_TEXT * body:
+            return False
+        if look is not self._looks.heaviest() and self._repeats[label_of(block.text)] >= LABEL_TIMES:
+            return True
+        is_marked = look.is_bold or look.is_capital or not _knows_weight(block)
+        return not is_marked and (look.size < 0.9 * body or look.labelled < look.plain)
+
+    def _is_headline(self, block: Block) -> bool:
+        """Whether what an engine calls text is printed and worded like the headings."""
+        if len(block.lines) > 2 or not can_be_headline(block.text):
+            return False
+        body, look = self._looks.body, self._looks.of(block)
+        number = self._number(block.text)
+        if not body or not look.is_measured:
+            return number is not None and number.style == "decimal" and number.depth > 1 and self._ranks.has_numbers
+        stands_out = look.is_bold or look.size >= LARGER * body
+        return stands_out and look.is_trusted and not self._is_label(block)
+
+    def _without_rows(self, lines: list[_Line], changed: list[Block]) -> list[_Line]:
+        """Headings of one look that stand in a row, with nothing to head between them, are text."""
+        kept: list[_Line] = []
+        row: list[_Line] = []
+        for line in [*lines, None]:
+            if line is not None and row and self._follows(row[-1], line, changed):
+                row.append(line)
+                continue
+            longest = ROW if row and row[0].look.size > SAME_AS_TEXT * self._looks.body else ROW_OF_TEXT
+            for each in row:
+                if len(row) <= longest:
+                    kept.append(each)
+                else:
+                    changed[each.at] = replace(each.block, kind=BlockKind.PARAGRAPH, level=0)
+            row = [line] if line is not None else []
+        return kept
+
+    def _follows(self, one: _Line, other: _Line, blocks: Sequence[Block]) -> bool:
+        """Whether both are alike and the first one heads nothing."""
+        if one.look is not other.look or one.number or other.number or one.entry or other.entry:
+            return False
+        tiny = INVISIBLE * self._looks.body
+        if not tiny or not one.look.is_measured:  # a model's labels are better than what can be told without sizes
+            return False
+        between = (block for block in blocks[one.at + 1 : other.at] if not block.kind.is_furniture)
+        return all(not block.text.strip() or 0 < block.font_size < tiny for block in between)
+
+    # Title
+
+    def _begun(self, lines: list[_Line], changed: list[Block]) -> list[_Line]:
+        """Find the title on the first page that has headings: it stands out most and alone, and has no number."""
+        if self._is_begun or not lines:
+            return lines
+        self._is_begun = True
+        heaviest = self._looks.heaviest()
+        title = min(lines, key=lambda line: (line.look.weight, line.at))
+        has_more = self._looks.headings() > 1 or title.block.kind is BlockKind.TITLE
+        if title.look is not heaviest or title.number is not None or not has_more or title.entry is not None:
+            return lines
+        before = [line for line in lines if line.at < title.at]
+        if title.look.labelled > 1 or any(line.number or not _is_over(line, title, changed) for line in before):
+            return lines
+        changed[title.at] = replace(title.block, kind=BlockKind.TITLE, level=1)
+        for line in before:
+            changed[line.at] = replace(line.block, kind=BlockKind.PARAGRAPH, level=0)
+        return [line for line in lines if line.at > title.at]
+
+    # Ranks and levels
+
+    def _placed(self, line: _Line) -> Block:
+        rank = self._rank(line)
+        self._make_part(line, rank)
+        while self._open and self._open[-1].rank >= rank:
+            self._open.pop()
+        level = len(self._open) + (2 if self._title else 1)
+        section = self._open[-1].id if self._open else self._title
+        self._open.append(_Open(rank=rank, id=line.block.id, look=line.look, is_numbered=line.number is not None))
+        return replace(line.block, kind=BlockKind.HEADING, level=level, section=section)
+
+    def _sectioned(self, block: Block) -> Block:
+        if block.kind is BlockKind.TITLE:
+            self._title = block.id
+            return block
+        section = self._open[-1].id if self._open else self._title
+        return replace(block, section=section) if section else block
+
+    def _make_part(self, line: _Line, rank: Rank) -> None:
+        """Where numbers begin again at 1 right under a heading of the same look, that is a part with chapters."""
+        number = line.number
+        if number is None or line.entry is not None or number.style != "decimal" or number.depth > 1:
+            return
+        above = next((each for each in self._open if not each.is_numbered and each.rank[0] == rank[0]), None)
+        if number.text == "1" and self._is_counting and above is not None:
+            above.rank = (rank[0], rank[1] - STEP // 2, 0)
+            above.is_part = True
+        self._is_counting = True
+
+    def _rank(self, line: _Line) -> Rank:
+        part = next((each for each in self._open if each.look is line.look and each.is_part), None)
+        if part is not None and line.number is None and line.entry is None:
+            return part.rank
+        return self._ranks.rank(line.look, line.number, line.entry)
 
 
-def _with_title(headings: list[Block]) -> list[Block]:
-    """Know the title where the engine called it a heading: first on page 1, not numbered, clearly the largest."""
-    if not headings or any(block.kind is BlockKind.TITLE for block in headings):
-        return headings
-    first, *others = headings
-    largest = max((block.font_size for block in others), default=0.0)
-    stands_out = first.font_size * TITLE_SIZE > largest > 0
-    if first.page_number != 1 or not stands_out or _numbered_depths([first.text]) != [None]:
-        return headings
-    return [replace(first, kind=BlockKind.TITLE), *others]
+def _words(block: Block) -> str:
+    return " ".join(block.text.split())
 
 
-def _depths(blocks: Sequence[Block]) -> list[int]:
-    """The depth of each heading: by its number, else as numbered headings of its looks have it, else by its looks.
-
-    A heading's looks are the rank of its size, or the level that the engine gave where no size is known.
-    """
-    sizes = _size_ranks(block.font_size for block in blocks)
-    looks = [
-        ("size", sizes[block.font_size]) if block.font_size > 0 else ("level", _own_level(block)) for block in blocks
-    ]
-    numbers = _numbered_depths([" ".join(block.text.split()) for block in blocks])
-    known: defaultdict[tuple[str, int], Counter[int]] = defaultdict(Counter)
-    for look, number in zip(looks, numbers, strict=True):
-        if number is not None:
-            known[look][number] += 1
-    by_look = dict(_depths_of_looks(sorted(set(looks)), known))
-    return [by_look[look] if number is None else number for look, number in zip(looks, numbers, strict=True)]
+def _knows_weight(block: Block) -> bool:
+    """Whether the engine could tell bold letters: OCR and models cannot."""
+    return any(line.source == "text_layer" for line in block.lines)
 
 
-def _depths_of_looks(
-    looks: Sequence[tuple[str, int]], known: Mapping[tuple[str, int], Counter[int]]
-) -> Iterator[tuple[tuple[str, int], int]]:
-    """Settle what unnumbered headings of each look are, so that larger ones are never deeper than their neighbours.
-
-    Sizes follow the commonest number; an engine's levels are flat, so there the shallowest number counts.
-    """
-    for kind in ("size", "level"):
-        ordered = [look for look in looks if look[0] == kind]
-        settled: dict[tuple[str, int], int] = {}
-        for look in ordered:
-            if look in known:
-                settled[look] = min(known[look]) if kind == "level" else known[look].most_common(1)[0][0]
-        first = next((at for at, look in enumerate(ordered) if look in settled), None)
-        depth = settled[ordered[first]] - first - 1 if first is not None else 0
-        # Under the last numbered look every further one is a level deeper; between two, none is deeper than the lower.
-        deepest = list(accumulate((settled.get(look, inf) for look in reversed(ordered)), min))[::-1]
-        for look, limit in zip(ordered, deepest, strict=True):
-            depth = settled[look] if look in settled else depth + (limit > depth)
-            yield look, depth
+def _is_over(line: _Line, title: _Line, blocks: Sequence[Block]) -> bool:
+    """Whether a line stands right over the title, as the name of a series or an office does."""
+    box, below = bounding_box(line.block.boxes), bounding_box(title.block.boxes)
+    if box is not None and below is not None and box.bottom > below.top + 0.5 * below.height:
+        return False
+    between = blocks[line.at : title.at]
+    return all(block.kind.is_furniture or len(block.text) <= LONGEST_PLAIN for block in between)
 
 
-def _own_level(block: Block) -> int:
-    return block.level if block.level > 0 else 1 if block.kind is BlockKind.TITLE else 2
-
-
-def _size_ranks(sizes: Iterable[float]) -> dict[float, int]:
-    """Rank letter sizes from the largest, 0, down; sizes within 6 % of a rank's largest share it."""
-    ranks: dict[float, int] = {}
-    largest, rank = 0.0, -1
-    for size in sorted({size for size in sizes if size > 0}, reverse=True):
-        if rank < 0 or size < largest * SAME_SIZE:
-            largest, rank = size, rank + 1
-        ranks[size] = rank
-    return ranks
-
-
-def _numbered_depths(texts: Sequence[str]) -> list[int | None]:
-    """The depth that each heading's own number tells, or None."""
-    romans = (_ROMAN_NUMBER.match(text) for text in texts)
-    has_romans = any(len(roman.group(1)) > 1 for roman in romans if roman)
-    return [_numbered_depth(text, has_romans=has_romans) for text in texts]
-
-
-def _numbered_depth(text: str, *, has_romans: bool) -> int | None:
-    for pattern, depth in _NUMBERED:
-        if pattern.match(text):
-            return depth
-    roman = _ROMAN_NUMBER.match(text)
-    # L numbers a twelfth subsection more often than a fiftieth section; "I" without a point is a word.
-    if has_romans and roman and (len(roman.group(1)) > 1 or (roman.group(1) != "L" and roman.group(2))):
-        return 1
-    match = _DECIMAL.match(text)
-    if match is None:
-        return None
-    first, further, mark = match.groups()
-    if first.isalpha() and not further and not mark:
-        return None  # "A long way" begins with a word, "A. Methods" with a number
-    return 1 + further.count(".") + (1 if first.isalpha() and has_romans else 0)
+def _is_alone(at: int, blocks: Sequence[Block]) -> bool:
+    """Whether nothing that is read just before or after stands beside a block: fields of forms and cells are not."""
+    box = bounding_box(blocks[at].boxes)
+    for other in (*blocks[max(0, at - NEAR) : at], *blocks[at + 1 : at + 1 + NEAR]):
+        beside = bounding_box(other.boxes)
+        if box is None or beside is None or other.kind.is_furniture:
+            continue
+        common = min(box.bottom, beside.bottom) - max(box.top, beside.top)
+        if common > 0.5 * min(box.height, beside.height) and beside.height < 2 * box.height:
+            return False
+    return True

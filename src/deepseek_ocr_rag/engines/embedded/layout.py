@@ -19,7 +19,7 @@ from ...geometry import Box, bounding_box
 from ...recognition import Region
 from ...tables import table_markdown
 from .grids import table_of
-from .lines import Row, code_text, font_size, rows_of, running_text, runs_of, split_list
+from .lines import Row, code_text, font_size, is_bold, rows_of, running_text, runs_of, split_list
 from .order import reading_order
 from .textlayer import Piece
 
@@ -182,4 +182,11 @@ def _text_region(label: str, rows: Sequence[Row], frame: Frame) -> Region:
         text, lines = code_text(rows, to_box=frame.box, source=frame.source)
     else:
         text, lines = running_text(rows, to_box=frame.box, source=frame.source, words=frame.words)
-    return Region(label=label, text=text, boxes=(frame.box(pieces),), lines=tuple(lines), font_size=font_size(pieces))
+    return Region(
+        label=label,
+        text=text,
+        boxes=(frame.box(pieces),),
+        lines=tuple(lines),
+        font_size=font_size(pieces),
+        is_bold=is_bold(pieces),
+    )

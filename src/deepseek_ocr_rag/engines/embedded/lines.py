@@ -17,6 +17,9 @@ Row = list[Piece]
 
 ToBox = Callable[[Iterable[Piece]], Box]
 
+BOLD_SHARE = 0.8
+"""A text is bold where at least this share of its letters is."""
+
 LIST_MARK = re.compile(r"(?:[•◦▪▫‣·●○■□◆➢➤✓–*-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])$")
 
 
@@ -123,6 +126,13 @@ def split_list(rows: Sequence[Row]) -> list[list[Row]]:
 def font_size(pieces: Iterable[Piece]) -> float:
     """Median height of the letters in points."""
     return round(statistics.median(piece.size for piece in pieces), 2)
+
+
+def is_bold(pieces: Sequence[Piece]) -> bool:
+    """Whether the letters are bold; signs, and a formula in a bold heading, need not be."""
+    letters = [(sum(map(str.isalnum, piece.text)), piece.bold) for piece in pieces]
+    total = sum(count for count, _ in letters)
+    return 0 < BOLD_SHARE * total <= sum(count for count, bold in letters if bold)
 
 
 def is_wide(letter: str) -> bool:

@@ -123,6 +123,7 @@ def _word(letters: list[tuple[dict[str, Any], dict[str, Any]]], line: int, block
         return
     boxes = [char["bbox"] for char, _ in letters]
     span = letters[0][1]
+    bold = sum(bool(each["flags"] & pymupdf.TEXT_FONT_BOLD) for _, each in letters)
     yield Piece(
         text=text,
         x0=min(box[0] for box in boxes),
@@ -132,7 +133,7 @@ def _word(letters: list[tuple[dict[str, Any], dict[str, Any]]], line: int, block
         size=float(span["size"]),
         line=line,
         block=block,
-        bold=bool(span["flags"] & pymupdf.TEXT_FONT_BOLD),
+        bold=2 * bold > len(letters),
         mono=bool(span["flags"] & pymupdf.TEXT_FONT_MONOSPACED),
     )
 

@@ -1,0 +1,97 @@
+"""Printed page numbers: what a text in the margin says of them, and whether the pages around agree.
+
+One number in a margin proves nothing: it may be a total, a date or a postcode. Numbers that grow from page to page as
+the pages do are page numbers, wherever the counting began and whatever stands around them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+LONGEST_RUNNING_HEAD = 120
+"""Longer texts are not searched for a page number."""
+
+_ROMAN = r"(?=[ivxlc])c?(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
+_NUMBER = rf"(?:(?:[A-Z]{{1,3}}|\d{{1,2}})[-–]\d{{1,3}}|\d{{1,4}}|{_ROMAN}|{_ROMAN.upper()})"
+_WORD = r"(?i:page|seite|pagina|página|pág|pag|strona|str|sida|side|sayfa|стр|с|σελ|صفحة|p|s)"
+_OF = rf"(?:\s*(?:/|(?i:of|von|sur|de|di|из))\s*(?:\d{{1,4}}|{_ROMAN})|\s*[,，/]?\s*共\s*\d{{1,4}}\s*[页頁]?)?"
+_ALONE = re.compile(
+    rf"\W{{0,8}}(?:{_WORD}\b\W{{0,3}})?(?:第\s*)?(?P<number>{_NUMBER})(?:\s*[页頁쪽ページ]{{1,3}})?{_OF}\W{{0,8}}"
+)
+_AT_START = re.compile(rf"\W{{0,3}}(?P<number>{_NUMBER})(?=[\s|·•—–])")
+_AT_END = re.compile(rf"(?:(?<=[\s|·•—–])|\A)(?P<number>{_NUMBER}){_OF}\W{{0,3}}\Z")
+_PREFIXED = re.compile(r"(.+[-–])(\d+)")
+_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folio:
+    """A number that may be a page's own. ``series`` tells countings apart: plain, roman, or with a prefix ("A-")."""
+
+    series: str
+    value: int
+    label: str
+
+    def offset(self, page_number: int) -> tuple[str, int]:
+        """What is the same for all pages of one counting."""
+        return self.series, self.value - page_number
+
+
+def folio_alone(text: str) -> Folio | None:
+    """The page number that a text is, with nothing but words such as "page" around it, or None."""
+    match = _ALONE.fullmatch(text.strip()) if len(text) <= LONGEST_RUNNING_HEAD else None
+    return _folio(match["number"]) if match else None
+
+
+def folios(text: str) -> Iterator[Folio]:
+    """The numbers at both ends of a running head or foot, or the one that it is."""
+    text = " ".join(text.split()) if len(text) <= LONGEST_RUNNING_HEAD else ""
+    if alone := folio_alone(text):
+        yield alone
+        return
+    for match in (_AT_START.match(text), _AT_END.search(text)):
+        if match:
+            yield _folio(match["number"])
+
+
+def countings(pages: Iterable[tuple[int, Iterable[Folio]]], *, enough: int) -> dict[tuple[str, int], list[int]]:
+    """The countings that ``enough`` of the pages agree on: series and offset, with the numbers of those pages."""
+    agreeing: dict[tuple[str, int], list[int]] = {}
+    for number, found in pages:
+        for counting in sorted({folio.offset(number) for folio in found}):
+            agreeing.setdefault(counting, []).append(number)
+    return {counting: numbers for counting, numbers in agreeing.items() if len(numbers) >= enough}
+
+
+def printed_label(number: int, own: Sequence[Folio], known: Mapping[tuple[str, int], Sequence[int]]) -> str | None:
+    """What is printed on the page, by its own numbers, or by the pages on both sides of it where it has none.
+
+    Args:
+        number: Place of the page in the document.
+        own: The numbers on the page, those standing alone first.
+        known: The countings of the pages around.
+    """
+    for folio in own:
+        if folio.offset(number) in known:
+            return folio.label
+    for (series, offset), numbers in known.items():
+        # Nothing but counting on gives the number of a page without one; Roman numbers are not worth their rules.
+        if series != "roman" and min(numbers) < number < max(numbers):
+            return f"{series}{number + offset}"
+    return None
+
+
+def _folio(written: str) -> Folio:
+    if prefixed := _PREFIXED.fullmatch(written):
+        return Folio(series=prefixed[1], value=int(prefixed[2]), label=written)
+    if written.isdecimal():
+        return Folio(series="", value=int(written), label=written)
+    return Folio(series="roman", value=_roman(written.lower()), label=written)
+
+
+def _roman(written: str) -> int:
+    values = [_VALUES[letter] for letter in written]
+    following = [*values[1:], 0]
+    return sum(-value if value < after else value for value, after in zip(values, following, strict=True))

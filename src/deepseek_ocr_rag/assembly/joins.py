@@ -1,0 +1,124 @@
+"""Paragraphs, list items and tables that a page, a column or a figure cut in two: linked, and left where they are.
+
+What does not belong to the flow of the text (figures, tables, captions, notes, running heads) may stand between the
+halves; a heading or a formula may not. Nothing is joined over a page that is missing or was not read to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from ..document import Block, BlockKind, Page
+from .continued import table_going_on
+from .joints import goes_on, joint
+
+SMALL_PRINT = 0.88
+"""Text in letters of less than this share of the page's usual ones stands beside the text: notes, imprints."""
+
+SAME_COLUMN = 0.02
+"""Columns may overlap by this share of the page's width."""
+
+LEAST_CUT = 60
+"""Characters of a first half of one line: what is shorter is a label in a form or a figure."""
+
+_FLOW = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
+_ASIDE = (BlockKind.FIGURE, BlockKind.TABLE, BlockKind.CAPTION, BlockKind.FOOTNOTE)
+_UNFINISHED = ("failed", "truncated", "looped")
+
+
+def joined_within(page: Page, known: Container[str]) -> Page:
+    """The page with the paragraphs linked that go on in the next column, or behind a figure or table.
+
+    ``continues``, ``continued_by`` and ``joint`` are set; ``known`` holds the words that the document has in one piece.
+    """
+    usual = _usual_size(page.blocks)
+    changed = list(page.blocks)
+    for at, following in pairwise(at for at, _ in _flow(enumerate(page.blocks), usual)):
+        between = page.blocks[at + 1 : following]
+        first, second = changed[at], changed[following]
+        if _can_join(first, second) and _is_cut(first, second, between) and goes_on(first, second):
+            changed[at], changed[following] = _linked(first, second, known)
+    return replace(page, blocks=tuple(changed))
+
+
+def joined(before: Page, after: Page, known: Container[str]) -> tuple[Page, Page]:
+    """Both pages, with what goes on from the first to the second linked: at most one text and one table.
+
+    The pages are to follow each other; where one is missing between them, failed, or was cut short, nothing is done.
+    Their furniture, captions and notes are to be marked before.
+    """
+    if after.number != before.number + 1 or before.status in _UNFINISHED or after.status == "failed":
+        return before, after
+    usual = _usual_size(before.blocks), _usual_size(after.blocks)
+    last = next((at for at, _ in _flow(reversed(list(enumerate(before.blocks))), usual[0])), None)
+    following = next((at for at, _ in _flow(enumerate(after.blocks), usual[1])), None)
+    if last is not None and following is not None:
+        first, second = before.blocks[last], after.blocks[following]
+        if _can_join(first, second) and goes_on(first, second):
+            before, after = _with_link(before, last, after, following, known)
+    if found := table_going_on(before, after):
+        last, following, table = found
+        after = _with(after, following, replace(after.blocks[following], table=table))
+        before, after = _with_link(before, last, after, following, known)
+    return before, after
+
+
+def _flow(blocks: Iterable[tuple[int, Block]], usual: float) -> Iterator[tuple[int, Block]]:
+    return ((at, block) for at, block in blocks if not _is_aside(block, usual))
+
+
+def _is_aside(block: Block, usual: float) -> bool:
+    """Whether a block may stand between two halves of a paragraph."""
+    is_small = block.kind in _FLOW and 0 < block.font_size < usual * SMALL_PRINT
+    return block.kind.is_furniture or block.kind in _ASIDE or is_small or not block.text.strip()
+
+
+def _usual_size(blocks: Sequence[Block]) -> float:
+    """The size of the letters that most of the text is set in, 0 where unknown."""
+    sizes = sorted(
+        (block.font_size, len(block.text)) for block in blocks if block.kind in _FLOW and block.font_size > 0
+    )
+    middle = sum(length for _, length in sizes) / 2
+    for size, length in sizes:
+        middle -= length
+        if middle <= 0:
+            return size
+    return 0.0
+
+
+def _can_join(first: Block, second: Block) -> bool:
+    """Whether both are text of one size that is not linked, and can be told apart."""
+    if first.kind not in _FLOW or second.kind not in _FLOW or first.continued_by or second.continues:
+        return False
+    smaller, larger = sorted((first.font_size, second.font_size))
+    return first.id != second.id and (smaller <= 0 or smaller >= larger * SMALL_PRINT)
+
+
+def _is_cut(first: Block, second: Block, between: Sequence[Block]) -> bool:
+    """Whether something stands between two texts of a page that can cut a paragraph: the end of a column, a figure."""
+    if len(first.lines) < 2 and len(first.text) < LEAST_CUT:
+        return False
+    if any(block.kind in (BlockKind.FIGURE, BlockKind.TABLE) for block in between):
+        return True
+    if not first.boxes or not second.boxes:
+        return False
+    above, below = first.boxes[-1], second.boxes[0]
+    is_beside = below.left >= above.right - SAME_COLUMN or below.right <= above.left + SAME_COLUMN
+    is_higher = below.top < above.bottom - SAME_COLUMN
+    return is_beside and is_higher
+
+
+def _linked(first: Block, second: Block, known: Container[str]) -> tuple[Block, Block]:
+    between = joint(first.text, second.text, known) if second.table is None else "space"
+    return replace(first, continued_by=second.id), replace(second, continues=first.id, joint=between)
+
+
+def _with_link(before: Page, last: int, after: Page, following: int, known: Container[str]) -> tuple[Page, Page]:
+    first, second = _linked(before.blocks[last], after.blocks[following], known)
+    return _with(before, last, first), _with(after, following, second)
+
+
+def _with(page: Page, at: int, block: Block) -> Page:
+    return replace(page, blocks=(*page.blocks[:at], block, *page.blocks[at + 1 :]))
