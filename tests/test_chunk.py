@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.chunk import WHOLE_PAGE, Chunk, ChunkOptions, chunk_document
+from deepseek_ocr_rag.chunk import WHOLE_PAGE, Chunk, ChunkOptions, chunk_document, chunk_pages
+from deepseek_ocr_rag.chunking.breaks import visible_break
 from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Line, Page, Table
 from deepseek_ocr_rag.geometry import Box
-from deepseek_ocr_rag.split import visible_break
 from deepseek_ocr_rag.tables import header_range, table_markdown
 from deepseek_ocr_rag.tokens import TokenCounter, token_counter
 
@@ -104,7 +104,7 @@ def test_a_heading_is_not_left_alone_over_text_that_has_to_be_cut():
 def test_small_neighbours_share_a_chunk_unless_told_otherwise():
     blocks = [block("heading", "H", level=1)] + [block("paragraph", f"Paragraph {number}.") for number in range(3)]
     assert [chunk.text for chunk in cut(*blocks)] == ["# H\n\nParagraph 0.\n\nParagraph 1.\n\nParagraph 2."]
-    assert [chunk.text for chunk in cut(*blocks, merge=False)] == [
+    assert [chunk.text for chunk in cut(*blocks, strategy="block")] == [
         "# H\n\nParagraph 0.",
         "Paragraph 1.",
         "Paragraph 2.",
@@ -144,7 +144,7 @@ ABBREVIATED = "See Fig. 3 for e.g. this and that and so on and on and on"
     [
         (f"{SENTENCES} And {number_words(20)}. The end.", SENTENCES),
         (number_words(30), number_words(16)),
-        (f"{ABBREVIATED} and so on and on and on.", ABBREVIATED),
+        (f"{ABBREVIATED} and so on and on and on.", f"{ABBREVIATED} and"),
     ],
 )
 def test_long_text_is_cut_at_sentences_else_at_words(text, first):
@@ -268,7 +268,8 @@ def test_a_table_over_a_page_break_is_one_table():
     assert all(chunk.text.startswith("| year | sales |\n") for chunk in chunks)
     assert chunks[-1].anchors[0].block_id == "one"
     assert chunks[-1].anchors[0].repeated
-    assert {region.page_number for region in chunks[-1].regions} == {1, 3}
+    assert {region.page_number for region in chunks[-1].regions} == {1, 2, 3}
+    assert [anchor.block_id for anchor in chunks[-1].anchors] == ["one", "two", "three", "three"]
 
 
 def test_a_continuation_under_a_caption_of_its_own_has_the_header_of_the_table():
@@ -293,9 +294,18 @@ def test_a_caption_stays_with_its_table(above):
     assert len(chunks) == 2
     assert "Table 1" in chunks[1].text
     long = cut(text, *([caption, table_block(ROWS)] if above else [table_block(ROWS), caption]), max_tokens=45)
-    with_caption = [chunk for chunk in long if "Table 1" in chunk.text]
-    assert len(with_caption) == 1
-    assert with_caption[0].kind == "table"
+    tables = [chunk for chunk in long if chunk.kind == "table"]
+    assert len(tables) > 2
+    own = [anchor for chunk in tables for anchor in chunk.anchors if anchor.block_id == caption.id and anchor.is_own]
+    assert len(own) == 1
+    assert all(chunk.text.count("Table 1") == 1 for chunk in tables)
+    assert all(chunk.text.startswith("Table 1: what was sold\n\n| year |") for chunk in tables[not above :][:-1])
+
+
+def test_a_long_caption_is_not_said_again():
+    chunks = cut(block("caption", "Table 1: " + number_words(8)), table_block(ROWS), max_tokens=45)
+    assert len(chunks) > 2
+    assert sum("Table 1" in chunk.text for chunk in chunks) == 1
 
 
 def test_captions_between_figures_go_with_the_right_one():
@@ -347,9 +357,9 @@ def test_without_lines_regions_are_the_boxes_and_without_boxes_the_page():
 def test_ids_are_stable_and_differ_for_the_same_text():
     blocks = [block("heading", f"H{number}", level=1, name=f"h{number}") for number in range(2)]
     same = [block("paragraph", "Same text.", name=f"p{number}") for number in range(2)]
-    first = cut(blocks[0], same[0], blocks[1], same[1], merge=False)
+    first = cut(blocks[0], same[0], blocks[1], same[1], strategy="block")
     assert [chunk.id for chunk in first] == [
-        chunk.id for chunk in cut(blocks[0], same[0], blocks[1], same[1], merge=False)
+        chunk.id for chunk in cut(blocks[0], same[0], blocks[1], same[1], strategy="block")
     ]
     assert len({chunk.id for chunk in first}) == 2
     assert cut(same[0])[0].id != cut(same[0], counter="approx")[0].id
@@ -388,6 +398,7 @@ def test_indented_code_that_has_no_visible_break_is_cut_all_the_same(text, befor
 
 # What holds for every document
 
+STRATEGY = st.sampled_from(["section", "page", "block"])
 ALPHABET = st.sampled_from(
     [*"abcXY 1.,;-|\n\t*#`", "é", "e\u0301", "。", "漢", "字", "👨\u200d👩\u200d👧", "؟", "  ", ". "]
 )
@@ -465,10 +476,7 @@ def check_regions(chunk):
 def check_coverage(chunks, blocks):
     """Every visible character is shown once and in order, but for what the docstring of chunk_document excepts."""
     shown = [
-        (anchor.block_id, anchor.start, anchor.end)
-        for chunk in chunks
-        for anchor in chunk.anchors
-        if not anchor.repeated
+        (anchor.block_id, anchor.start, anchor.end) for chunk in chunks for anchor in chunk.anchors if anchor.is_own
     ]
     order = list(blocks)
     assert shown == sorted(shown, key=lambda item: (order.index(item[0]), item[1]))
@@ -490,18 +498,18 @@ def rule_of(item):
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(any_document(), st.integers(16, 60), st.booleans())
-def test_promises_hold_when_words_are_counted(made, max_tokens, merge):
-    for chunk, after in pairwise(check(made, ChunkOptions(max_tokens=max_tokens, counter=words, merge=merge))):
+@given(any_document(), st.integers(16, 60), STRATEGY)
+def test_promises_hold_when_words_are_counted(made, max_tokens, strategy):
+    for chunk, after in pairwise(check(made, ChunkOptions(max_tokens=max_tokens, counter=words, strategy=strategy))):
         is_cut_heading = chunk.anchors[-1].block_id == after.anchors[0].block_id
-        is_heading = chunk.kind in ("title", "heading")
+        is_heading = chunk.kind in ("title", "heading") and strategy != "page"
         assert not is_heading or is_cut_heading or chunk.token_count > max_tokens // 2
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(any_document(), st.integers(24, 80), st.booleans())
-def test_promises_hold_when_tokens_are_counted(made, max_tokens, merge):
-    check(made, ChunkOptions(max_tokens=max_tokens, merge=merge))
+@given(any_document(), st.integers(24, 80), STRATEGY)
+def test_promises_hold_when_tokens_are_counted(made, max_tokens, strategy):
+    check(made, ChunkOptions(max_tokens=max_tokens, strategy=strategy))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -534,6 +542,154 @@ def hard_document(draw):
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(hard_document(), st.integers(16, 24), st.booleans())
-def test_promises_hold_for_the_smallest_budgets_and_the_longest_characters(made, max_tokens, merge):
-    check(made, ChunkOptions(max_tokens=max_tokens, merge=merge))
+@given(hard_document(), st.integers(16, 24), STRATEGY)
+def test_promises_hold_for_the_smallest_budgets_and_the_longest_characters(made, max_tokens, strategy):
+    check(made, ChunkOptions(max_tokens=max_tokens, strategy=strategy))
+
+
+# Strategies, overlap, and what goes on over pages
+
+
+def test_by_page_no_chunk_is_on_two_pages_and_the_section_goes_on():
+    blocks = [
+        block("heading", "H", level=1),
+        block("paragraph", "It goes", name="a", continued_by="b"),
+        block("paragraph", "on here.", page=2, name="b", continues="a"),
+        block("paragraph", "Next.", page=2),
+    ]
+    assert [chunk.text for chunk in cut(*blocks, strategy="page")] == ["# H\n\nIt goes", "on here.\n\nNext."]
+    assert {chunk.section_path for chunk in cut(*blocks, strategy="page")} == {"H"}
+    assert [chunk.text for chunk in cut(*blocks)] == ["# H\n\nIt goes on here.\n\nNext."]
+
+
+@pytest.mark.parametrize(
+    ("joint", "first", "text"),
+    [("space", "one", "one two"), ("none", "半", "半two"), ("hyphen", "mil-", "miltwo"), ("none", "well-", "well-two")],
+)
+def test_a_continuation_is_joined_as_it_says(joint, first, text):
+    (chunk,) = cut(
+        block("paragraph", first, name="a", continued_by="b"),
+        block("footnote", "A note.", name="n"),
+        block("paragraph", "two", page=2, name="b", continues="a", joint=joint),
+        counter="cl100k_base",
+    )
+    assert chunk.text == f"{text}\n\nA note."
+    assert [anchor.block_id for anchor in chunk.anchors] == ["a", "b", "n"]
+
+
+def test_parents_come_before_their_children_which_lie_in_them():
+    paragraphs = [block("paragraph", f"{number_words(12, 12 * number)}.", name=f"p{number}") for number in range(9)]
+    table = table_block(ROWS, name="t")
+    blocks = [block("heading", "H", level=1), *paragraphs, table, block("heading", "I", level=1)]
+    chunks = cut(*blocks, strategy="parent_child", max_tokens=30, parent_tokens=100)
+    assert chunks[0].role == "parent"
+    assert len({chunk.id for chunk in chunks}) == len(chunks)
+    parents = {chunk.id: chunk for chunk in chunks if chunk.role == "parent"}
+    last = None
+    for chunk in chunks:
+        assert chunk.token_count <= (100 if chunk.role == "parent" else 30)
+        last = chunk if chunk.role == "parent" else last
+        if chunk.role == "child":
+            assert chunk.parent_id == last.id
+            places = {
+                (at.block_id, place) for at in parents[chunk.parent_id].anchors for place in range(at.start, at.end)
+            }
+            own = {(at.block_id, place) for at in chunk.anchors for place in range(at.start, at.end)}
+            assert own <= places
+    assert [chunk.role for chunk in chunks[-2:]] == ["parent", "child"]
+    assert chunks[-1].text == chunks[-2].text == "# I"
+    made = document(*blocks)
+    for role in ("parent", "child"):
+        check_coverage([chunk for chunk in chunks if chunk.role == role], {item.id: item for item in made.blocks()})
+
+
+def test_an_overlap_is_whole_sentences_of_the_same_section_with_their_boxes():
+    box = Box(left=0, top=0.5, right=1, bottom=0.6)
+    text = "One two three four. Five six seven eight. Nine ten eleven twelve. Thirteen fourteen fifteen sixteen."
+    lines = (Line(start=0, end=len(text), box=box, source="ocr"),)
+    blocks = [
+        block("paragraph", text, name="p", lines=lines),
+        block("heading", "H", level=1),
+        block("paragraph", "End."),
+    ]
+    chunks = cut(*blocks, max_tokens=16, overlap=5, counter=lambda text: len(text.split()) * 2)
+    assert [chunk.text for chunk in chunks] == [
+        "One two three four. Five six seven eight.",
+        "Nine ten eleven twelve. Thirteen fourteen fifteen sixteen.",
+        "# H\n\nEnd.",
+    ]
+    chunks = cut(*blocks, max_tokens=17, overlap=8, counter=lambda text: len(text.split()) * 2)
+    assert [chunk.text for chunk in chunks] == [
+        "One two three four. Five six seven eight.",
+        "Five six seven eight. Nine ten eleven twelve.",
+        "Nine ten eleven twelve. Thirteen fourteen fifteen sixteen.",
+        "# H\n\nEnd.",
+    ]
+    overlap, own = chunks[1].anchors
+    assert (overlap.overlap, overlap.is_own, own.overlap, own.is_own) == (True, False, False, True)
+    assert chunks[1].text[overlap.chunk_start : overlap.chunk_end] == "Five six seven eight."
+    assert [region.box for region in chunks[1].regions] == [box, box]
+
+
+def test_a_caption_goes_with_what_the_document_says_that_it_is_of():
+    def figure(number):
+        return block("figure", f"Picture {number}", name=f"f{number}")
+
+    def caption(number):
+        return block("caption", f"Figure {number}: " + number_words(10), belongs_to=f"f{number}", name=f"c{number}")
+
+    below = cut(figure(1), caption(1), figure(2), caption(2), max_tokens=24)
+    assert [chunk.text.split()[1] for chunk in below] == ["1", "2"]
+    note = block("footnote", "Taken in May.", belongs_to="f1")
+    strange = cut(caption(2), figure(1), note, caption(1), max_tokens=24)
+    assert ["Picture 1\n\nTaken in May." in chunk.text for chunk in strange] == [False, True]
+
+
+def test_chunks_come_before_later_pages_are_read():
+    taken = []
+
+    def pages():
+        for number in range(1, 9):
+            taken.append(number)
+            text = f"{number_words(30, number * 30)}."
+            yield Page(number=number, label="", width=1, height=1, blocks=(block("paragraph", text, page=number),))
+
+    options = ChunkOptions(max_tokens=40, counter=WORDS)
+    lazy = chunk_pages(pages(), document_id="sha256:0", options=options)
+    assert taken == []
+    first = next(lazy)
+    assert len(taken) <= 4
+    whole = Document(id="sha256:0", source="", file_name="", total_pages=8, pages=tuple(pages()))
+    assert [first, *lazy] == list(chunk_document(whole, options))
+
+
+@pytest.mark.parametrize(
+    ("options", "words_"),
+    [
+        ({"overlap": 20, "max_tokens": 40}, "half"),
+        ({"overlap": -1}, "0 or more"),
+        ({"strategy": "pages"}, "parent_child"),
+        ({"strategy": "parent_child", "parent_tokens": 512}, "larger"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused(options, words_):
+    with pytest.raises(ValueError, match=words_):
+        ChunkOptions(**options)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(any_document(), st.integers(16, 60), st.integers(0, 7), st.sampled_from([WORDS, None]))
+def test_promises_hold_for_parents_children_and_overlaps(made, max_tokens, overlap, counter):
+    options = ChunkOptions(
+        max_tokens=max_tokens, overlap=overlap, strategy="parent_child", parent_tokens=3 * max_tokens, counter=counter
+    )
+    chunks = list(chunk_document(made, options))
+    blocks = {item.id: item for item in made.blocks()}
+    assert len({chunk.id for chunk in chunks}) == len(chunks)
+    for chunk in chunks:
+        limit = max_tokens if chunk.role == "child" else 3 * max_tokens
+        assert chunk.token_count == token_counter(counter)(chunk.embedded_text) <= limit
+        check_anchors(chunk, blocks)
+        check_regions(chunk)
+    for role in ("parent", "child"):
+        check_coverage([chunk for chunk in chunks if chunk.role == role], blocks)

@@ -1,8 +1,10 @@
 """Documents read by DeepSeek-OCR, or offline, into chunks that can be cited to the exact lines on the page."""
 
-from .chunk import Anchor, Chunk, ChunkOptions, ChunkRegion, chunk_document
+from .anchors import Anchor, Chunk, ChunkRegion
+from .chunk import ChunkOptions, Strategy, chunk_document, chunk_markdown, chunk_pages
 from .cite import Citation, CitationRegion, Passage, locate
-from .document import Block, BlockKind, Cell, Document, Heading, Line, Page, Table
+from .docling import to_docling
+from .document import Block, BlockKind, Cell, Document, Heading, Line, OutlineEntry, Page, Table
 from .engines import Engine
 from .engines.chat import ChatEngine
 from .engines.local import LocalEngine
@@ -32,6 +34,7 @@ from .errors import (
     UnknownChunk,
     UnsupportedSource,
 )
+from .export import document_markdown
 from .figures import FigureOptions, FigureReading
 from .geometry import Box, Frame
 from .highlight import annotate_pdf, crop, highlight_page
@@ -50,10 +53,14 @@ from .prompts import Task
 from .rechunk import Excerpt, rechunk
 from .recognition import ImageRequest, PageImage, PageRequest, Piece, Recognition, Region, Word
 from .records import Mode, Record, check_pages, records
+from .sheets import table_csv
 from .source import Input
 from .spending import Spending
+from .tables import table_html, table_markdown, table_rows
 from .tokens import TokenCounter, token_counter
 from .usage import Price, Usage
+from .webpage import document_html
+from .wholes import WholeTable, whole_tables
 
 __all__ = [
     "EXCLUDED_FROM_EMBEDDING",
@@ -93,6 +100,7 @@ __all__ = [
     "Line",
     "LocalEngine",
     "Mode",
+    "OutlineEntry",
     "OutputError",
     "Page",
     "PageFailed",
@@ -118,6 +126,7 @@ __all__ = [
     "SourceError",
     "SourceTooLarge",
     "Spending",
+    "Strategy",
     "Table",
     "Task",
     "TokenCounter",
@@ -125,13 +134,18 @@ __all__ = [
     "UnknownChunk",
     "UnsupportedSource",
     "Usage",
+    "WholeTable",
     "Word",
     "annotate_pdf",
     "aread",
     "check_pages",
     "chunk_document",
+    "chunk_markdown",
     "chunk_metadata",
+    "chunk_pages",
     "crop",
+    "document_html",
+    "document_markdown",
     "document_metadata",
     "highlight_page",
     "locate",
@@ -140,5 +154,11 @@ __all__ = [
     "read",
     "rechunk",
     "records",
+    "table_csv",
+    "table_html",
+    "table_markdown",
+    "table_rows",
+    "to_docling",
     "token_counter",
+    "whole_tables",
 ]

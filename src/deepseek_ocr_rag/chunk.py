@@ -1,95 +1,56 @@
 """A document becomes chunks: along headings and tables, under a budget of tokens that is never exceeded.
 
-What is embedded is the chunk's text under the path of its headings, and that is what is counted, by counting it: the
-tokens of parts do not add up to the tokens of the whole.
-
-A chunk does not carry boxes of its own. It says which characters of which block it shows (anchors), and the boxes
-follow from the lines of those blocks, however the text was split, merged or repeated.
+What is embedded is the chunk's text under the path of its headings, and that is what the budget is for. One street for
+all texts: blocks or markdown become parts (``split``, ``passages``), parts come in sections (``sections``), are priced
+(``tally``), fill chunks (``pack``) and where they must are cut (``refine``, ``breaks``); here they are written.
 """
 
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Literal, get_args
 
-from .document import Block, BlockKind, Document
-from .geometry import Box
-from .pack import Packer, Placed, write
-from .split import Group, Keep, Part, Splitter
+from .anchors import NAMESPACE, WHOLE_PAGE, Anchor, Chunk, ChunkRegion, Role, content_id, locate
+from .chunking.pack import Packed, Packer
+from .chunking.parts import Group, Keep, Part, Shown, groups_of
+from .chunking.passages import passages
+from .chunking.refine import Refiner
+from .chunking.sections import PATH_LENGTH, Section, lead, sections, shorter
+from .chunking.split import Splitter
+from .chunking.tally import Tally
+from .document import Block, BlockKind, Document, Page
+from .sequence import in_sequence
 from .tokens import TokenCounter, Tokenizer, token_counter
 
-NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "deepseek-ocr-rag")
-"""Ids of chunks, pages and documents are uuid5 in here: vector stores want UUIDs, and re-ingestion the same ones."""
+__all__ = [
+    "NAMESPACE",
+    "PATH_LENGTH",
+    "SMALLEST_BUDGET",
+    "WHOLE_PAGE",
+    "Anchor",
+    "Chunk",
+    "ChunkOptions",
+    "ChunkRegion",
+    "Role",
+    "Strategy",
+    "chunk_document",
+    "chunk_markdown",
+    "chunk_pages",
+    "content_id",
+    "locate",
+]
 
 SMALLEST_BUDGET = 16
-PATH_LENGTH = 256
-"""Longest section path; search engines do not index longer keywords."""
 
-WHOLE_PAGE = Box(left=0, top=0, right=1, bottom=1)
+READ_AHEAD = 128
+"""Groups of parts that are counted at once where all of them are there; see ``Tally.priced``."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
-    """Characters ``[start, end)`` of the block's text stand in the chunk's text from ``chunk_start`` on.
-
-    ``repeated`` marks the header of a table that is said again above rows which are far from it.
-    """
-
-    block_id: str
-    page_number: int
-    start: int
-    end: int
-    chunk_start: int
-    repeated: bool = False
-
-    @property
-    def chunk_end(self) -> int:
-        """Where the characters end in the chunk."""
-        return self.chunk_start + self.end - self.start
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkRegion:
-    """Characters ``[start, end)`` of the chunk's text stand in ``box``: a line, or a block where lines are unknown."""
-
-    page_number: int
-    box: Box
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """A piece of a document to search for and to cite."""
-
-    id: str
-    document_id: str
-    index: int
-    text: str
-    kind: BlockKind
-    """The kind that most of the text is of; a heading only where there is nothing else."""
-    headings: tuple[str, ...]
-    """The headings above the text, outermost first. A leading ``…`` stands for some left out to keep the budget."""
-    section_level: int
-    """Level of the innermost heading, 0 where there is none."""
-    anchors: tuple[Anchor, ...]
-    regions: tuple[ChunkRegion, ...]
-    token_count: int
-    """Tokens of ``embedded_text``."""
-
-    @property
-    def section_path(self) -> str:
-        """The headings in one line of at most 256 characters, shortened at the front."""
-        return _section_path(self.headings)
-
-    @property
-    def embedded_text(self) -> str:
-        """What is embedded: the text under its section path, in the words of LlamaIndex's metadata template."""
-        return _lead(self.headings) + self.text
+Strategy = Literal["section", "page", "block", "parent_child"]
+"""Where chunks end beside their budget: with their section; with their page, too; with every block; or with their
+section, and then again, smaller, within each of those chunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,20 +59,34 @@ class ChunkOptions:
 
     Args:
         max_tokens: The hard budget for ``embedded_text``, at least 16.
+        overlap: Tokens of a chunk's end, in whole sentences, that the next one of its section says again; less than
+            half of ``max_tokens``.
+        strategy: Where chunks end beside their budget. ``parent_child`` gives chunks of up to ``parent_tokens``
+            (``role`` "parent"), each followed by its text in chunks of up to ``max_tokens`` ("child").
         counter: A vocabulary's name, a tokenizer or a function that counts; None for cl100k_base.
-        merge: Whether small blocks under the same heading share a chunk.
+        parent_tokens: The budget of a parent, more than ``max_tokens``.
 
     Raises:
-        ValueError: If the budget is too small or the vocabulary unknown.
+        ValueError: If the budgets do not fit together, or the strategy or vocabulary is unknown.
     """
 
     max_tokens: int = 512
+    overlap: int = 0
+    strategy: Strategy = "section"
     counter: Tokenizer | None = None
-    merge: bool = True
+    parent_tokens: int = 2048
 
     def __post_init__(self) -> None:
         if self.max_tokens < SMALLEST_BUDGET:
             raise ValueError(f"max_tokens is {self.max_tokens}; give a chunk at least {SMALLEST_BUDGET} tokens.")
+        if not 0 <= 2 * self.overlap < self.max_tokens:
+            raise ValueError(f"overlap is {self.overlap}; it is 0 or more, and less than half of max_tokens.")
+        if self.strategy not in get_args(Strategy):
+            raise ValueError(f"strategy={self.strategy!r}: pass one of {', '.join(get_args(Strategy))}.")
+        if self.strategy == "parent_child" and self.parent_tokens <= self.max_tokens:
+            raise ValueError(
+                f"parent_tokens is {self.parent_tokens}; parents are larger than their children ({self.max_tokens})."
+            )
         token_counter(self.counter)
 
     @property
@@ -124,179 +99,226 @@ def chunk_document(document: Document, options: ChunkOptions | None = None) -> I
     """Cut a document into chunks, in reading order.
 
     Promises that no chunk's ``embedded_text`` is over the budget; that every character of every block is in a chunk,
-    but for running heads and feet, white space at cuts, and the header that a table's continuation says again; and
-    that the same document and options give the same chunks with the same ids.
+    but for running heads and feet, white space at cuts, the header that a table's continuation says again, and the
+    hyphen of a word that a page break cut in two; and that the same document and options give the same chunks with
+    the same ids. A parent comes before its children.
 
     Raises:
         ValueError: If not even one character fits the budget, which only a strange counter can bring about.
     """
     options = options or ChunkOptions()
-    counter = options.token_counter
-    splitter = Splitter(counter)
-    index = 0
-    for whole in _sections(document):
-        section = whole.shortened(counter, options.max_tokens // 2)
-        packer = Packer(splitter=splitter, budget=options.max_tokens, lead=_lead(section.headings))
-        groups = list(splitter.groups(section.blocks, room=packer.room))
-        for bundle in [groups] if options.merge else _one_by_one(groups):
-            for parts, tokens in packer.pack(bundle):
-                yield _chunk(_Draft(document.id, index, section, counter.name), parts, tokens)
-                index += 1
+    groups = _groups(document.pages, by_page=options.strategy == "page")
+    return chunk_groups(groups, document_id=document.id, options=options)
 
 
-def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegion]:
-    """Where characters ``[start, end)`` of a block stand on the page, when they stand from ``at`` on in a text.
+def chunk_pages(pages: Iterable[Page], *, document_id: str, options: ChunkOptions | None = None) -> Iterator[Chunk]:
+    """Cut pages into chunks as they come: those of :func:`chunk_document`, each as soon as it is full.
 
-    One region for each line that has some of them; where no line is known for any, one for each box of the block; and
-    the whole page for a block without boxes.
+    Args:
+        pages: In order.
+        document_id: The document's id, which is part of the chunks' ids.
+        options: How to cut.
+
+    Raises:
+        ValueError: As :func:`chunk_document` does.
     """
-    found = False
-    for line in block.lines:
-        first, last = max(line.start, start), min(line.end, end)
-        if first < last:
-            found = True
-            moved = at - start
-            yield ChunkRegion(page_number=block.page_number, box=line.box, start=first + moved, end=last + moved)
-    if not found:
-        for box in block.boxes or (WHOLE_PAGE,):
-            yield ChunkRegion(page_number=block.page_number, box=box, start=at, end=at + end - start)
+    options = options or ChunkOptions()
+    groups = _groups(pages, by_page=options.strategy == "page")
+    return chunk_groups(groups, document_id=document_id, options=options, ahead=1)
 
 
-def content_id(*facts: object) -> str:
-    """A UUID that depends on nothing but the facts."""
-    digest = hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()
-    return str(uuid.uuid5(NAMESPACE, digest))
+def chunk_markdown(text: str, options: ChunkOptions | None = None, *, document_id: str = "") -> Iterator[Chunk]:
+    """Cut markdown from elsewhere into chunks, which say where in the text they are from and have no regions.
+
+    Headings (with ``#`` or underlined), tables in pipes and HTML, lists, code and formulas are known as such. All is
+    shown as it was written, with one or two newlines between blocks. It has no pages: by ``page`` is by ``section``.
+
+    Args:
+        text: The markdown.
+        options: How to cut.
+        document_id: What tells this text's chunks from those of others that say the same.
+
+    Raises:
+        ValueError: As :func:`chunk_document` does.
+    """
+    return chunk_groups(passages(text), document_id=document_id, options=options or ChunkOptions())
 
 
-# Sections and their paths
+# Sections to chunks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Section:
-    """Blocks under one heading; the heading, and headings above it with nothing between, come first."""
-
-    headings: tuple[str, ...]
-    level: int
-    blocks: tuple[Block, ...]
-
-    def shortened(self, count: TokenCounter, limit: int) -> _Section:
-        """The section with its headings shortened until they leave the text the larger part of the budget."""
-        shown = self.headings
-        while shown and count(_lead(shown)) > limit:
-            names = shown[1:] if shown[0] == "…" else shown
-            last = names[-1]
-            if len(names) > 1:
-                shown = ("…", *names[1:])
-            else:
-                shown = ("…", last[: len(last) // 2].rstrip("… ") + "…") if len(last) > 8 else ()
-        return replace(self, headings=shown)
+def chunk_groups(
+    groups: Iterable[Group], *, document_id: str, options: ChunkOptions, ahead: int = READ_AHEAD
+) -> Iterator[Chunk]:
+    """Cut parts into chunks, whatever they were made of: what the functions above have in common."""
+    yield from _Cutter(document_id, options).chunks(groups, ahead=ahead)
 
 
-def _sections(document: Document) -> Iterator[_Section]:
-    path: list[tuple[int, str]] = []
-    blocks: list[Block] = []
-    for block in document.blocks():
-        if block.kind.is_furniture or not block.text.strip():
-            continue
-        if block.kind.is_heading:
-            if blocks and not blocks[-1].kind.is_heading:
-                yield _section(path, blocks)
-                blocks = []
-            level = max(1, block.level)
-            path = [*(entry for entry in path if entry[0] < level), (level, " ".join(block.text.split()))]
-        blocks.append(block)
-    if blocks:
-        yield _section(path, blocks)
+class _Cutter:
+    """Makes the chunks of one document, and numbers them."""
+
+    def __init__(self, document_id: str, options: ChunkOptions) -> None:
+        counter = options.token_counter
+        self._document_id = document_id
+        self._options = options
+        self._unit = counter.name
+        self._tally = Tally(counter)
+        self._refiner = Refiner(self._tally)
+        self._index = 0
+
+    def chunks(self, groups: Iterable[Group], *, ahead: int) -> Iterator[Chunk]:
+        options = self._options
+        budget = options.parent_tokens if options.strategy == "parent_child" else options.max_tokens
+        priced = self._tally.priced(groups, budget, ahead=ahead)
+        for section in sections(priced, by_page=options.strategy == "page"):
+            headings, cost = self._affordable(section.headings)
+            packer = Packer(
+                refiner=self._refiner, budget=budget, lead=lead(headings), lead_cost=cost, overlap=options.overlap
+            )
+            placed = replace(section, headings=headings)
+            yield from self._families(placed, packer) if budget > options.max_tokens else self._plain(placed, packer)
+
+    def _plain(self, section: Section, packer: Packer) -> Iterator[Chunk]:
+        by_block = self._options.strategy == "block"
+        for groups in _one_by_one(section.groups) if by_block else [section.groups]:
+            for packed in packer.pack(groups):
+                yield self._chunk(section, packed)
+
+    def _families(self, section: Section, packer: Packer) -> Iterator[Chunk]:
+        packer.overlap = 0
+        small = replace(packer, budget=self._options.max_tokens, overlap=self._options.overlap, _again={})
+        for packed in packer.pack(section.groups):
+            parent = self._chunk(section, packed, role="parent")
+            yield parent
+            for inner in small.pack(groups_of(packed.parts)):
+                yield self._chunk(section, inner, role="child", parent_id=parent.id)
+
+    def _affordable(self, headings: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+        """Headings, shortened until they leave the text the larger part of the budget, and what they cost."""
+        while headings:
+            cost = self._tally.count(lead(headings))
+            if cost <= self._options.max_tokens // 2:
+                return headings, cost
+            headings = shorter(headings)
+        return (), 0
+
+    def _chunk(self, section: Section, packed: Packed, *, role: Role = "", parent_id: str = "") -> Chunk:
+        text, shown = _written(packed.shown)
+        anchors = tuple(anchor for _, anchor in shown)
+        places = [
+            (at.block_id, at.start, at.end, at.chunk_start, at.repeated, *(("overlap",) if at.overlap else ()))
+            for at in anchors
+        ]
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        facts = (self._document_id, self._unit, *places, digest)
+        regions = [locate(block, at.start, at.end, at=at.chunk_start) for block, at in shown if block]
+        start, end = (-1, -1) if packed.parts[0].block else _span(packed.parts)
+        self._index += 1
+        return Chunk(
+            id=content_id(*facts, role) if role == "parent" else content_id(*facts),
+            document_id=self._document_id,
+            index=self._index - 1,
+            text=text,
+            kind=_dominant_kind(packed.shown),
+            headings=section.headings,
+            section_level=section.level,
+            anchors=anchors,
+            regions=tuple(chain.from_iterable(regions)),
+            token_count=packed.tokens,
+            parent_id=parent_id,
+            role=role,
+            start=start,
+            end=end,
+        )
 
 
-def _section(path: Sequence[tuple[int, str]], blocks: Sequence[Block]) -> _Section:
-    return _Section(headings=tuple(text for _, text in path), level=path[-1][0] if path else 0, blocks=tuple(blocks))
+def _groups(pages: Iterable[Page], *, by_page: bool) -> Iterator[Group]:
+    """The parts of a document's blocks; those of a page stay on it, or what goes on over its end is joined."""
+    splitter = Splitter()
+    if by_page:
+        return chain.from_iterable(splitter.groups(in_sequence(page.blocks)) for page in pages)
+    return splitter.groups(in_sequence(block for page in pages for block in page.blocks))
 
 
-def _section_path(headings: Sequence[str]) -> str:
-    path, names = " > ".join(headings), list(headings)
-    while len(path) > PATH_LENGTH and len(names) > 1:
-        names = names[1:]
-        path = " > ".join(["…", *names])
-    return path if len(path) <= PATH_LENGTH else path[: PATH_LENGTH - 1] + "…"
-
-
-def _lead(headings: Sequence[str]) -> str:
-    return f"section_path: {_section_path(headings)}\n\n" if headings else ""
-
-
-def _one_by_one(groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
+def _one_by_one(groups: Iterable[Group]) -> Iterator[list[Group]]:
     """Each group alone, but headings with the group that they stand over."""
-    begin = 0
-    for at, group in enumerate(groups):
-        if group[-1].keep is not Keep.ALWAYS or at == len(groups) - 1:
-            yield groups[begin : at + 1]
-            begin = at + 1
+    waiting: list[Group] = []
+    for group in groups:
+        waiting.append(group)
+        if group[-1].keep is not Keep.ALWAYS:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
 
 
 # Writing
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """What is known of a chunk before its text is."""
+def _written(shown: list[Shown]) -> tuple[str, list[tuple[Block | None, Anchor]]]:
+    """The text of a chunk, and which characters of which blocks stand where in it.
 
-    document_id: str
-    index: int
-    section: _Section
-    unit: str
-    """The name of the token counter: the same text cut by another counter is another chunk."""
+    Neighbours that stand in the chunk just as in their block, such as rows, have one anchor.
+    """
+    last, begin = shown[0], shown[0].part.start
+    pieces = [last.part.before.lstrip()]
+    length = len(pieces[0])
+    anchors: list[tuple[Block | None, Anchor]] = []
+    for one in shown[1:]:
+        between = last.part.after + one.glue + one.part.before
+        if not _goes_on(last, one, between):
+            end = last.part.end
+            anchors.append((last.part.block, _anchor(last, begin, length)))
+            pieces += (last.part.text[begin:end], between)
+            length += end - begin + len(between)
+            begin = one.part.start
+        last = one
+    anchors.append((last.part.block, _anchor(last, begin, length)))
+    pieces += (last.part.text[begin : last.part.end], last.part.after)
+    return "".join(pieces), anchors
 
 
-def _chunk(draft: _Draft, parts: Sequence[Part], tokens: int) -> Chunk:
-    text, placed = write(parts)
-    shown = _merged(placed, text)
-    anchors = tuple(anchor for _, anchor in shown)
-    places = tuple((at.block_id, at.start, at.end, at.chunk_start, at.repeated) for at in anchors)
-    regions = (locate(block, anchor.start, anchor.end, at=anchor.chunk_start) for block, anchor in shown)
-    return Chunk(
-        id=content_id(draft.document_id, draft.unit, places, text),
-        document_id=draft.document_id,
-        index=draft.index,
-        text=text,
-        kind=_dominant_kind(shown),
-        headings=draft.section.headings,
-        section_level=draft.section.level,
-        anchors=anchors,
-        regions=tuple(chain.from_iterable(regions)),
-        token_count=tokens,
+def _goes_on(last: Shown, shown: Shown, between: str) -> bool:
+    """Whether two parts that stand in a chunk with ``between`` between them do so in one block."""
+    part, before = shown.part, last.part
+    return (
+        part.start - before.end == len(between)
+        and part.text is before.text
+        and part.block is before.block
+        and part.text.startswith(between, before.end)
+        and last.is_repeated == shown.is_repeated
+        and before.is_overlap == part.is_overlap
     )
 
 
-def _merged(placed: Sequence[Placed], text: str) -> list[tuple[Block, Anchor]]:
-    """The anchors of the parts; neighbours that stand in the chunk just as in their block, such as rows, are one."""
-    merged: list[tuple[Block, Anchor]] = []
-    for one in placed:
-        block, anchor = one.part.block, _anchor(one)
-        if merged and merged[-1][0] is block and merged[-1][1].repeated == one.repeated:
-            last = merged[-1][1]
-            if block.text[last.end : anchor.start] == text[last.chunk_end : anchor.chunk_start]:
-                merged[-1] = block, replace(last, end=anchor.end)
-                continue
-        merged.append((block, anchor))
-    return merged
-
-
-def _anchor(placed: Placed) -> Anchor:
-    part = placed.part
+def _anchor(last: Shown, start: int, chunk_start: int) -> Anchor:
+    """The anchor that begins at ``start`` and ends with the part that was shown last."""
+    part = last.part
     return Anchor(
-        block_id=part.block.id,
-        page_number=part.block.page_number,
-        start=part.start,
+        block_id=part.block.id if part.block else "",
+        page_number=part.block.page_number if part.block else 0,
+        start=start,
         end=part.end,
-        chunk_start=placed.at,
-        repeated=placed.repeated,
+        chunk_start=chunk_start,
+        repeated=last.is_repeated,
+        overlap=part.is_overlap,
     )
 
 
-def _dominant_kind(shown: Sequence[tuple[Block, Anchor]]) -> BlockKind:
-    sizes: Counter[BlockKind] = Counter()
-    for block, anchor in shown:
-        sizes[block.kind] += anchor.end - anchor.start
+def _span(parts: list[Part]) -> tuple[int, int]:
+    """Where the parts of a markdown that a chunk is for stand in it, with what is written around them."""
+    own = [part for part in parts if not part.is_overlap]
+    first, last = own[0], own[-1]
+    before = first.before.lstrip()
+    start = first.start - len(before)
+    is_there = start >= 0 and first.text.startswith(before, start)
+    goes_on = last.text.startswith(last.after, last.end)
+    return start if is_there else first.start, last.end + len(last.after) if goes_on else last.end
+
+
+def _dominant_kind(shown: list[Shown]) -> BlockKind:
+    sizes: dict[BlockKind, int] = {}
+    for part, _, _ in shown:
+        sizes[part.kind] = sizes.get(part.kind, 0) + part.end - part.start
     kinds = [kind for kind in sizes if not kind.is_heading] or list(sizes)
-    return max(kinds, key=lambda kind: sizes[kind])
+    return max(kinds, key=sizes.__getitem__)

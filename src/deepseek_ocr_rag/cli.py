@@ -66,26 +66,50 @@ def convert(
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; a file for each document.")] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="What to make of them.")] = "md",
+    page_marks: Annotated[bool, typer.Option("--page-marks", help="Comments in markdown where pages begin.")] = False,
     allow_urls: Urls = False,
     reading: Reading,
 ) -> None:
-    """Read documents and write them as markdown, JSON or HTML.
+    """Read documents and write them as markdown, JSON, HTML, or JSON for Docling.
 
     One file without -o goes to standard output; with -o the paths of the new files are printed.
     """
+    if page_marks and form != "md":
+        raise typer.BadParameter(f"--page-marks is for markdown; -f {form} tells of pages anyway.")
+    if form == "docling":
+        _require_docling()
     if output is None and (len(files) > 1 or is_collection(files[0])):
         raise typer.BadParameter("give a folder with -o for several files.")
     if output is not None and output.exists() and not output.is_dir():
         raise typer.BadParameter(f"-o {output} is a file; give a folder.")
-    folder = OutputFolder(output) if output else None
+    folder = OutputFolder(output, page_marks=page_marks) if output else None
     run = Run(reading.options(allow_urls=allow_urls), price=reading.what_is_paid(), quiet=reading.quiet)
     with closing(run.documents(files)) as documents:
         for document in documents:
             if folder:
                 put(str(folder.write(document, form)))
             elif any(page.status != "failed" for page in document.pages):
-                put(exported(document, form))
+                put(exported(document, form, page_marks=page_marks))
     run.finish()
+
+
+def _require_docling() -> None:
+    """Say what is missing before pages are read and paid for."""
+    from .docling import require_docling
+
+    try:
+        require_docling()
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+@command
+def schema() -> None:
+    """Print the JSON Schema of what convert -f json writes."""
+    from .schema import published_schema
+
+    put(published_schema().rstrip())
 
 
 @app.command(epilog=ENDINGS)

@@ -6,7 +6,6 @@ process; ``to_dict`` and ``from_dict`` are inverse to each other.
 
 from __future__ import annotations
 
-import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -15,7 +14,31 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .geometry import Box, QuarterTurn
+from .markdown import BULLETS, block_markdown, markdown_parts, picture_markdown, written
+from .sequence import in_sequence
 from .usage import Usage
+
+__all__ = [
+    "BULLETS",
+    "SCHEMA",
+    "Block",
+    "BlockKind",
+    "Cell",
+    "Document",
+    "Heading",
+    "Joint",
+    "Line",
+    "LineSource",
+    "OutlineEntry",
+    "Page",
+    "PageStatus",
+    "Table",
+    "block_markdown",
+    "from_dict",
+    "markdown_parts",
+    "picture_markdown",
+    "to_dict",
+]
 
 LineSource = Literal["text_layer", "ocr", "ink", "model"]
 """Where a line's box comes from: the PDF's text, OCR, the ink on the picture, or the model's answer."""
@@ -23,6 +46,9 @@ LineSource = Literal["text_layer", "ocr", "ink", "model"]
 PageStatus = Literal["ok", "retried", "truncated", "looped", "empty", "suspect", "fallback", "failed"]
 """How reading a page went. ``empty`` is a blank page; ``failed`` has no text and a warning that says why."""
 
+
+SCHEMA = "deepseek-ocr-rag/document/1"
+"""The format of documents as JSON. The number is another one where older programs would read a document wrongly."""
 
 Joint = Literal["space", "none", "hyphen"]
 """Between a text and its continuation: a space, nothing (Chinese, a word with a hyphen of its own), or nothing and the
@@ -114,6 +140,8 @@ class Block:
     """The engine's own word for the kind."""
     font_size: float = 0.0
     """Median height of the letters in points, 0 where unknown."""
+    is_bold: bool = False
+    """Whether all of the text is in bold letters, as far as the engine can tell."""
     table: Table | None = None
     continues: str = ""
     """Id of the block on an earlier page or column that this one goes on from, or empty."""
@@ -150,9 +178,8 @@ class Page:
 
     @property
     def markdown(self) -> str:
-        """The page as markdown, without running heads and feet."""
-        shown = (block_markdown(block) for block in self.blocks if not block.kind.is_furniture)
-        return "\n\n".join(text for text in shown if text)
+        """The page as markdown, without running heads and feet; what goes on from another page stands by itself."""
+        return "".join(fragment.text for fragment in written(in_sequence(self.blocks)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,71 +220,31 @@ class Document:
 
     @property
     def markdown(self) -> str:
-        """All pages as markdown, without running heads and feet."""
-        return "\n\n".join(text for page in self.pages if (text := page.markdown))
+        """All pages as one text in markdown, without running heads and feet, joined where a page break cuts."""
+        return "".join(fragment.text for fragment in written(in_sequence(self.blocks())))
 
     def blocks(self) -> Iterator[Block]:
-        """All blocks in reading order, running heads and feet included."""
+        """All blocks, page by page, running heads and feet included; see :func:`.sequence.in_sequence`."""
         for page in self.pages:
             yield from page.blocks
 
     def to_dict(self) -> dict[str, Any]:
-        """The document as JSON-ready values."""
-        return {item.name: to_dict(getattr(self, item.name)) for item in fields(self)}
+        """The document as JSON-ready values, the version of their format first; :mod:`.schema` describes them."""
+        return {"schema": SCHEMA, **to_dict(self)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Document:
-        """The inverse of :meth:`to_dict`.
+        """The inverse of :meth:`to_dict`; takes what older versions wrote, too.
 
         Raises:
-            ValueError: If a field is missing or of the wrong type.
+            ValueError: If a field is missing, unknown or of the wrong type, or the format is not known.
         """
-        return from_dict(cls, data)
-
-
-BULLETS = "•◦▪▫‣·●○■□◆➢➤✓"
-
-_ENDS_A_LINK = re.compile(r"[\s()<>\\\x00-\x1f\x7f\ud800-\udfff]")
-"""Characters of a path that would end the link to it."""
-
-
-def markdown_parts(block: Block) -> tuple[str, int, str]:
-    """How a block is written in markdown: ``(prefix, start, suffix)`` around ``block.text[start:]``.
-
-    The parts are kept apart so that a chunk can say which of its characters are the page's own. The picture of a
-    figure is in none of them, see :func:`picture_markdown`.
-    """
-    if block.kind.is_heading:
-        return "#" * min(6, max(1, block.level)) + " ", 0, ""
-    if block.kind is BlockKind.LIST_ITEM:
-        indent = "  " * block.level
-        if block.text[:1] in BULLETS and block.text:
-            return indent + "- ", len(block.text) - len(block.text[1:].lstrip()), ""
-        marked = block.text[:2] in ("- ", "* ", "+ ") or block.text[:3].rstrip(".) ").isdigit()
-        return indent if marked else indent + "- ", 0, ""
-    if block.kind is BlockKind.CODE:
-        return "```\n", 0, "\n```"
-    return "", 0, ""
-
-
-def picture_markdown(block: Block) -> str:
-    """The figure's picture as ``![Figure](path)``, or nothing where none was saved.
-
-    It stands above the block's text on pages and in documents. In chunks it does not: what they say is embedded, and
-    their ids would depend on where the pictures lie.
-    """
-    return f"![Figure]({_ENDS_A_LINK.sub(_percent, block.image)})" if block.image else ""
-
-
-def block_markdown(block: Block) -> str:
-    """A block as markdown, its picture first; empty where there is neither text nor picture."""
-    prefix, start, suffix = markdown_parts(block)
-    written = prefix + block.text[start:] + suffix if block.text else ""
-    return "\n\n".join(part for part in (picture_markdown(block), written) if part)
-
-
-def _percent(match: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
+        if not isinstance(data, Mapping):
+            raise ValueError(f"not a Document: {type(data).__name__}")  # noqa: TRY004 - whatever is read, one error
+        written_as = data.get("schema", SCHEMA)
+        if written_as != SCHEMA and not str(written_as).startswith(f"{SCHEMA}."):
+            raise ValueError(f"{written_as!r} cannot be read, only {SCHEMA!r}: install a newer deepseek-ocr-rag")
+        return from_dict(cls, {name: value for name, value in data.items() if name != "schema"})
 
 
 T = TypeVar("T")

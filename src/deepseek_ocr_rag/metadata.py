@@ -17,9 +17,11 @@ from typing import Literal
 
 from .captions import page_index
 from .chunk import Chunk, ChunkRegion, content_id, locate
-from .document import Block, Document, Page, PageStatus, markdown_parts, picture_markdown
+from .document import Block, Document, Page, PageStatus
 from .errors import UnknownChunk
 from .geometry import METADATA_GRID, Box, bounding_box
+from .markdown import written
+from .sequence import in_sequence
 
 MetadataValue = str | int
 Metadata = dict[str, MetadataValue]
@@ -50,6 +52,8 @@ KEYS = (
     "x1",
     "y1",
     "images",
+    "parent_id",
+    "chunk_role",
 )
 """Every key, in its order; LlamaIndex's hashes depend on the order. ``page`` counts from 0, as LangChain has it."""
 
@@ -97,7 +101,7 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
     Raises:
         UnknownChunk: If the chunk is not of this document.
     """
-    own = [anchor for anchor in chunk.anchors if not anchor.repeated] or list(chunk.anchors)
+    own = [anchor for anchor in chunk.anchors if anchor.is_own] or list(chunk.anchors)
     numbers = sorted({anchor.page_number for anchor in own})
     pages = [_page(document, number, chunk) for number in numbers]
     located: list[_Located] = []
@@ -111,6 +115,8 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
         "chunk_index": chunk.index,
         "chunk_id": chunk.id,
         "token_count": chunk.token_count,
+        "parent_id": chunk.parent_id,
+        "chunk_role": chunk.role,
     }
 
 
@@ -135,12 +141,6 @@ def document_metadata(document: Document, *, max_region_bytes: int = 4096) -> Me
 def page_text(page: Page) -> tuple[str, tuple[ChunkRegion, ...]]:
     """``page.markdown``, and where its characters stand."""
     text, located = _page_text(page)
-    return text, tuple(one.region for one in located)
-
-
-def document_text(document: Document) -> tuple[str, tuple[ChunkRegion, ...]]:
-    """``document.markdown``, and where its characters stand."""
-    text, located = _document_text(document)
     return text, tuple(one.region for one in located)
 
 
@@ -214,6 +214,8 @@ def _metadata(
         "x1": x1,
         "y1": y1,
         "images": written_images(images, max_region_bytes),
+        "parent_id": "",
+        "chunk_role": "",
     }
 
 
@@ -250,35 +252,27 @@ def _locate(block: Block, start: int, end: int, *, at: int) -> list[_Located]:
     ]
 
 
-def _page_text(page: Page, *, at: int = 0) -> tuple[str, list[_Located]]:
-    """The page's markdown as it stands from ``at`` on in a text, and its regions there."""
-    pieces: list[str] = []
-    located: list[_Located] = []
-    for block in page.blocks:
-        picture = picture_markdown(block)
-        if block.kind.is_furniture or not (block.text or picture):
-            continue
-        before, start, after = markdown_parts(block) if block.text else ("", 0, "")
-        before = ("\n\n" if pieces else "") + picture + ("\n\n" if picture and block.text else "") + before
-        if start < len(block.text):
-            located += _locate(block, start, len(block.text), at=at + len(before))
-        pieces.append(before + block.text[start:] + after)
-        at += len(pieces[-1])
-    return "".join(pieces), located
+def _page_text(page: Page) -> tuple[str, list[_Located]]:
+    """The page's markdown, and its regions there."""
+    return _text(page.blocks)
 
 
 def _document_text(document: Document) -> tuple[str, list[_Located]]:
-    text: list[str] = []
+    """The document's markdown, and its regions there."""
+    return _text(document.blocks())
+
+
+def _text(blocks: Iterable[Block]) -> tuple[str, list[_Located]]:
+    pieces: list[str] = []
     located: list[_Located] = []
     length = 0
-    for page in document.pages:
-        gap = "\n\n" if text else ""
-        written, regions = _page_text(page, at=length + len(gap))
-        if written:
-            text += (gap, written)
-            located += regions
-            length += len(gap) + len(written)
-    return "".join(text), located
+    for fragment in written(in_sequence(blocks)):
+        if fragment.block is not None and fragment.text:
+            end = fragment.start + len(fragment.text)
+            located += _locate(fragment.block, fragment.start, end, at=length)
+        pieces.append(fragment.text)
+        length += len(fragment.text)
+    return "".join(pieces), located
 
 
 # Pictures of figures

@@ -12,18 +12,17 @@ of the chunks that stand before and after them.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import groupby
+from itertools import accumulate
 from typing import Any
 
-from .chunk import SMALLEST_BUDGET, Chunk, ChunkOptions, ChunkRegion, chunk_document, content_id
+from .beside import Beside, Pictures
+from .chunk import SMALLEST_BUDGET, Anchor, Chunk, ChunkOptions, ChunkRegion, chunk_groups, content_id
+from .chunking.passages import passages
 from .document import Block, BlockKind, Document, Line, Page
-from .geometry import bounding_box
 from .metadata import chunk_metadata, parse_regions, written_images
-from .passages import Passage, Pictures, Shown, passages
-from .split import Fenced
 
 _IDENTITY = ("doc_hash", "source", "file_path", "file_name", "page_label")
 _OF_THE_WHOLE = ("source", "file_name", "doc_hash", "total_pages", "engine", "page_status")
@@ -67,27 +66,20 @@ def rechunk(text: str, metadata: Mapping[str, Any], options: ChunkOptions | None
     if whole.is_chunk and options.token_counter(whole.lead + text) <= options.max_tokens:
         yield Excerpt(id=str(metadata["chunk_id"]), text=text, metadata=dict(metadata), start=0, end=len(text))
         return
-    # Fences that would take more than a quarter of every chunk are a part of the code itself.
-    found = list(
-        passages(text, lambda fences: options.token_counter(fences) <= options.max_tokens // 4, whole.pictures)
-    )
-    pieces = [piece for piece in found if piece.kind is not BlockKind.FIGURE]
-    shown = Shown(text, found)
-    document = _document(whole, text, pieces)
-    places = {_block_id(whole, at): piece for at, piece in enumerate(pieces)}
+    shown, pictures = whole.pictures.taken_out(text)
+    groups = list(passages(shown))
+    beside = Beside([part for group in groups for part in group], pictures)
     left = options.max_tokens - (options.token_counter(whole.lead) if whole.lead else 0)
     # A path that takes more than half of the budget is left out; see the chunker, which shortens it there.
     path = whole.path if left >= max(SMALLEST_BUDGET, options.max_tokens // 2) else ""
-    inner = replace(options, max_tokens=left) if path else options
-    for cut in chunk_document(document, inner):
-        chunk = _under(path, whole, cut, options)
-        own = [(anchor, places[anchor.block_id]) for anchor in chunk.anchors if not anchor.repeated]
-        start = min((piece.outer_start(anchor.start) for anchor, piece in own), default=0)
-        end = max((piece.outer_end(anchor.end) for anchor, piece in own), default=len(text))
+    inner = replace(options, max_tokens=left, overlap=min(options.overlap, (left - 1) // 2)) if path else options
+    places = _Places(whole, shown)
+    for cut in chunk_groups(groups, document_id=whole.id, options=inner):
+        chunk = places.place(_under(path, whole, cut, options))
         # A chunk's pictures are not in its text: any piece of it may be what they belong to.
-        images = whole.pictures.listed if whole.is_chunk else shown.beside(start, end)
-        metadata_of_piece = whole.metadata_of(chunk, document) | {"images": written_images(images)}
-        yield Excerpt(id=chunk.id, text=chunk.text, metadata=metadata_of_piece, start=start, end=end)
+        images = whole.pictures.listed if whole.is_chunk else beside.images(cut.start, cut.end)
+        metadata_of_piece = whole.metadata_of(chunk, places.document) | {"images": written_images(images)}
+        yield Excerpt(id=chunk.id, text=chunk.text, metadata=metadata_of_piece, start=cut.start, end=cut.end)
 
 
 # What is known of the whole
@@ -173,60 +165,63 @@ def _under(path: str, whole: _Whole, chunk: Chunk, options: ChunkOptions) -> Chu
     return replace(placed, token_count=tokens) if tokens <= options.max_tokens else chunk
 
 
-# Pieces to a document
+# The places of its characters
 
 
-def _document(whole: _Whole, text: str, pieces: Sequence[Passage]) -> Document:
-    """A document of which ``whole`` is the text, with blocks that know their lines."""
-    blocks = _blocks(whole, text, pieces)
-    label = str(whole.metadata.get("page_label") or "")
-    pages = tuple(
-        Page(
-            number=number,
-            label=label if label and number == whole.first_page else str(number),
-            width=1,
-            height=1,
-            blocks=tuple(group),
+class _Places:
+    """Where the characters of a text stand: a document of which each page has all of it, and lines for its own part.
+
+    Args:
+        whole: What is known of the text.
+        text: The text.
+    """
+
+    def __init__(self, whole: _Whole, text: str) -> None:
+        self._regions = whole.regions
+        self._starts = [region.start for region in whole.regions]
+        self._ends = list(accumulate((region.end for region in whole.regions), max))
+        self._page = max(1, whole.first_page)
+        numbers = sorted({self._page, *(region.page_number for region in whole.regions)})
+        label = str(whole.metadata.get("page_label") or "")
+        self.document = Document(
+            id=whole.document_id,
+            source="",
+            file_name="",
+            total_pages=-1,
+            pages=tuple(
+                Page(
+                    number=number,
+                    label=label if label and number == whole.first_page else str(number),
+                    width=1,
+                    height=1,
+                    blocks=(_page_block(text, number, whole.regions),),
+                )
+                for number in numbers
+            ),
         )
-        for number, group in groupby(blocks, key=lambda block: block.page_number)
+
+    def place(self, chunk: Chunk) -> Chunk:
+        """The chunk with anchors on its pages; text without lines is on the page of what stands before it."""
+        anchors: list[Anchor] = []
+        for anchor in chunk.anchors:
+            first = bisect_right(self._ends, anchor.start)
+            last = bisect_left(self._starts, anchor.end)
+            near = (region for region in self._regions[first:last] if region.end > anchor.start)
+            numbers = sorted({region.page_number for region in near}) or [self._page]
+            if anchor.is_own:
+                self._page = max(self._page, numbers[-1])
+            anchors += (replace(anchor, block_id=_block_id(number), page_number=number) for number in numbers)
+        return replace(chunk, document_id=self.document.id, anchors=tuple(anchors))
+
+
+def _page_block(text: str, number: int, regions: Sequence[ChunkRegion]) -> Block:
+    lines = tuple(
+        Line(start=region.start, end=region.end, box=region.box, source="model")
+        for region in regions
+        if region.page_number == number
     )
-    return Document(id=whole.document_id, source="", file_name="", total_pages=-1, pages=pages)
+    return Block(id=_block_id(number), kind=BlockKind.OTHER, text=text, page_number=number, lines=lines)
 
 
-def _blocks(whole: _Whole, text: str, pieces: Sequence[Passage]) -> Iterator[Block]:
-    """Blocks on pages that never go back: a block is on the page of its first region, or of the block before it."""
-    waiting = list(reversed(whole.regions))
-    near: list[ChunkRegion] = []
-    page_number = max(1, whole.first_page)
-    for at, piece in enumerate(pieces):
-        while waiting and waiting[-1].start < piece.inner_end:
-            near.append(waiting.pop())
-        near = [region for region in near if region.end > piece.inner]
-        page_number = max([page_number, *(region.page_number for region in near[:1])])
-        lines = tuple(
-            Line(
-                start=max(0, region.start - piece.inner),
-                end=min(region.end, piece.inner_end) - piece.inner,
-                box=region.box,
-                source="model",
-            )
-            for region in near
-            if region.page_number == page_number
-        )
-        around = bounding_box(line.box for line in lines)
-        fences = text[piece.start : piece.inner], text[piece.inner_end : piece.end]
-        make = partial(Fenced, fences=fences) if piece.kind is BlockKind.CODE else Block
-        yield make(
-            id=_block_id(whole, at),
-            kind=piece.kind,
-            text=text[piece.inner : piece.inner_end],
-            page_number=page_number,
-            boxes=(around,) if around else (),
-            lines=lines,
-            level=piece.level,
-            table=piece.table,
-        )
-
-
-def _block_id(whole: _Whole, at: int) -> str:
-    return f"{whole.id}/{at}"
+def _block_id(page_number: int) -> str:
+    return f"page {page_number}"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from .document import Block
+if TYPE_CHECKING:
+    from .document import Block
 
 LONGEST_WAIT = 256
 """Blocks that are skipped at most to find a continuation; more are between the two in nobody's document."""

@@ -1,148 +1,222 @@
-"""Parts fill chunks under a budget that is counted, not added up.
+"""Parts fill chunks, in order and under a budget that is never exceeded.
 
-Counting is most of the work of cutting a document, and tokens of parts do not add up to the tokens of the whole. So
-sums of the parts' costs guess where a chunk ends, one count of the finished text decides, and parts that do not fit
-after all go to the next chunk.
+Sums of the parts' costs say where a chunk ends. Before it goes it is priced exactly, and parts that do not fit after
+all go to the next chunk.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from .split import Group, Keep, Part, Splitter
+from ..document import BlockKind
+from .parts import Grain, Grid, Group, Keep, Part, Shown
+from .refine import Refiner, sentences_of
+
+CAPTION_SHARE = 8
+"""A caption is said again with every part of its table if it takes at most this part of the budget."""
+
+REST_SHARE = 8
+"""What is left of a text that was cut is a chunk of its own, unless it is smaller than this part of the budget."""
+
+_NOT_WORDS = frozenset({BlockKind.TABLE, BlockKind.CODE})
+_SAID_AGAIN = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.FOOTNOTE, BlockKind.OTHER})
+"""What an overlap may consist of; rows of a table come with their header, and half a formula says nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A part's characters stand in the chunk's text from ``at`` on; ``repeated`` for a header said again."""
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The parts of a chunk, what it shows of them and again, and its exact number of tokens, lead included."""
 
-    part: Part
-    at: int
-    repeated: bool
+    parts: list[Part]
+    shown: list[Shown]
+    tokens: int
 
 
 @dataclass(slots=True, kw_only=True)
 class Packer:
-    """Fills chunks with the parts of one section, in order."""
+    """Fills chunks with the groups of one section."""
 
-    splitter: Splitter
+    refiner: Refiner
     budget: int
     lead: str = ""
     """What is embedded before the text of every chunk."""
-    spent: int = field(init=False)
+    lead_cost: int = 0
+    overlap: int = 0
+    """Tokens of a chunk's end that the next one may say again."""
+    _again: dict[int, tuple[Part, ...]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.spent = self.splitter.count(self.lead) if self.lead else 0
-
-    @property
-    def room(self) -> int:
-        """Tokens that the lead leaves for text."""
-        return self.budget - self.spent
-
-    def pack(self, groups: Sequence[Group]) -> Iterator[tuple[list[Part], int]]:
-        """The parts of each chunk, and its exact number of tokens, lead included.
+    def pack(self, groups: Iterable[Group]) -> Iterator[Packed]:
+        """Fill chunks with groups that have prices.
 
         Raises:
             ValueError: If not one character fits the budget.
         """
-        queue = deque(groups)
+        source, queue = iter(groups), deque[Group]()
         current: list[Part] = []
-        used = self.spent
-        while queue:
-            group = queue.popleft()
-            cost = _cost(group, after=current)
-            if used + cost <= self.budget:
+        used = self.lead_cost
+        while group := queue.popleft() if queue else next(source, None):
+            cost = self._cost(group, after=current)
+            if (
+                current
+                and current[-1].closes
+                and not current[-1].keep
+                and used - self.lead_cost > self.budget // REST_SHARE
+            ):
+                cost = 2 * self.budget
+            if used + cost <= self.budget or self._just_fits(current, group, used + cost):
                 current.extend(group)
                 used += cost
-                continue
-            smaller = None if self._belongs_alone(current, group) else self._smaller(current, group, used)
-            if smaller:
+            elif smaller := self._smaller(current, group, used):
                 queue.extendleft(reversed(smaller))
-                continue
-            parts, left, tokens = self._close(current or list(group), is_last=False)
-            yield parts, tokens
-            queue.extendleft(reversed([*((part,) for part in left), *([group] if current else [])]))
-            current, used = [], self.spent
-        while current:
-            current, left, tokens = self._close(current, is_last=True)
-            yield current, tokens
-            current = left
+            elif current and _own(current):
+                packed, left = self._close(current, is_last=False)
+                queue.extendleft(reversed([*((part,) for part in left), group]))
+                yield packed
+                current = self._overlap(packed)
+                used = self.lead_cost + sum(part.cost for part in current)
+            elif current:  # what was said before leaves no room for it
+                queue.appendleft(group)
+                current, used = [], self.lead_cost
+            else:
+                packed, left = self._close(list(group), is_last=False)
+                queue.extendleft(reversed([(part,) for part in left]))
+                yield packed
+        while _own(current):
+            packed, current = self._close(current, is_last=True)
+            yield packed
 
-    def _belongs_alone(self, current: Sequence[Part], group: Group) -> bool:
-        """Whether a group that does not fit any more begins the next chunk rather than being cut to fill this one."""
-        if all(part.keep is Keep.ALWAYS for part in current):
-            return False
-        return self.spent + _cost(group, after=()) <= self.budget or any(part.cells or part.header for part in group)
+    def _just_fits(self, current: list[Part], group: Group, cost: int) -> bool:
+        """Whether parts fit whose costs are a little over the budget, since the newlines after the last one go."""
+        is_near = self.refiner.tally.adds_up and cost <= self.budget + 2
+        return is_near and self._total(self._arrange([*current, *group])) <= self.budget
 
     def _smaller(self, current: Sequence[Part], group: Group, used: int) -> list[Group]:
-        """The group in smaller groups, the first of which fits; empty where it should not or cannot be cut."""
-        if len(group) > 1:
-            return [(part,) for part in group]
-        part = group[0]
-        if part.cells:
-            return [(cell,) for cell in self.splitter.cells(part)]
-        room = self.budget - used - _cost(group, after=current) + part.cost
-        fills = not all(before.keep is Keep.ALWAYS for before in current)
-        if fills and room < self.budget // 4:
+        """The group in smaller groups; empty where it should begin the next chunk as it is, or cannot be cut."""
+        part, fills = group[0], not all(part.keep is Keep.ALWAYS for part in _own(current))
+        if self.lead_cost + self._cost(group, after=()) <= self.budget:
+            if fills:
+                is_within = part.grain is Grain.WORDS is current[-1].grain and part.kind not in _NOT_WORDS
+                return self.refiner.halves_of_words(part) if is_within else []
+            return self._under_headings(current, group, used) if len(current) == len(_own(current)) else []
+        if fills and (part.kind is not BlockKind.CODE or self.budget - used < self.budget // 4):
             return []
-        pieces = self.splitter.cut(part, room, at_sentence=fills)
-        return [(piece,) for piece in pieces or ()]
+        return self.refiner.finer(group, self.budget) or self._cut(current, part, used, at_end=fills)
 
-    def _close(self, parts: list[Part], *, is_last: bool) -> tuple[list[Part], list[Part], int]:
-        """Settle a chunk: the parts that stay, those that go to the next one, and the exact number of tokens."""
+    def _under_headings(self, current: Sequence[Part], group: Group, used: int) -> list[Group]:
+        """What would fit alone is cut, so that its headings are not left alone."""
+        return (self.refiner.finer(group, self.budget) or self._cut(current, group[0], used)) if current else []
+
+    def _cut(self, current: Sequence[Part], part: Part, used: int, *, at_end: bool = False) -> list[Group]:
+        if not part.is_exact and part.grain is not Grain.WORDS:  # it was only thought to be too long
+            self.refiner.tally.price([part], part.tail)
+            return [(part,)]
+        room = self.budget - used - self._cost((part,), after=current) + part.cost
+        return [(piece,) for piece in self.refiner.cut(part, room, at_end=at_end) or ()]
+
+    def _close(self, parts: list[Part], *, is_last: bool) -> tuple[Packed, list[Part]]:
+        """Settle a chunk: what it has, and the parts that go to the next one."""
         left: list[Part] = []
-        while not is_last and any(part.keep < parts[-1].keep for part in parts):
+        while not is_last and any(part.keep < parts[-1].keep for part in _own(parts)):
             left.insert(0, parts.pop())
-        while (tokens := self.splitter.count(self.lead + write(parts)[0])) > self.budget:
+        while (tokens := self._total(shown := self._arrange(parts))) > self.budget:
+            if parts[0].is_overlap:
+                del parts[0]
+                continue
             last = parts.pop()
             pieces = None
             if all(part.keep is Keep.ALWAYS for part in parts):
-                pieces = self.splitter.cut(last, max(1, last.cost - (tokens - self.budget)))
+                pieces = self.refiner.cut(last, max(1, last.cost - (tokens - self.budget)))
             if pieces is None and not parts:
-                pieces = self.splitter.halves(last)
+                pieces = self.refiner.halves(last)
             if pieces:
                 parts.append(pieces[0])
                 left.insert(0, pieces[1])
             elif parts:
                 left.insert(0, last)
-            elif barer := self.splitter.barer(last):
+            elif barer := self.refiner.barer(last):
                 parts.append(barer)
             else:
                 raise ValueError(f"not one character fits {self.budget} tokens as they are counted. Raise max_tokens.")
-        return parts, left, tokens
+        return Packed(parts, shown, tokens), left
+
+    def _total(self, shown: Sequence[Shown]) -> int:
+        return self.refiner.tally.total(shown, lead=self.lead, lead_cost=self.lead_cost)
+
+    def _cost(self, group: Group, *, after: Sequence[Part]) -> int:
+        """What a group adds to a chunk, a table's repeated header included."""
+        if len(group) == 1 and group[0].grid is None:
+            return group[0].cost
+        total, before = 0, after[-1] if after else None
+        for part in group:
+            total += part.cost
+            if part.grid is not None:
+                total += sum(header.cost for header in self._said_again(part, before))
+            before = part
+        return total
+
+    def _arrange(self, parts: Sequence[Part]) -> list[Shown]:
+        """The parts with what has to be said again before them."""
+        shown: list[Shown] = []
+        before: Part | None = None
+        for part in parts:
+            glue = part.glue
+            if part.grid is not None:
+                own = [other.text for other in parts if other.kind is BlockKind.CAPTION]
+                for header in self._said_again(part, before):
+                    if header.kind is BlockKind.CAPTION and header.text in own:
+                        continue
+                    shown.append(Shown(header, header.glue, is_repeated=True))
+                    glue = "\n\n" if header.kind is BlockKind.CAPTION else "\n"
+            shown.append(Shown(part, glue, is_repeated=False))
+            before = part
+        return shown
+
+    # What is said again
+
+    def _said_again(self, part: Part, before: Part | None) -> Sequence[Part]:
+        """What a part of a table needs above it, since what stands before is not of that table."""
+        grid = part.grid
+        if grid is None or (before is not None and before.grid is grid):
+            return ()
+        is_whole = part.grain is Grain.BLOCK and part.is_header
+        if id(grid) not in self._again:
+            self._again[id(grid)] = tuple(self._headers(grid))
+        again = () if is_whole else self._again[id(grid)]
+        return [header for header in again if header.kind is BlockKind.CAPTION or not part.is_header]
+
+    def _headers(self, grid: Grid) -> Iterator[Part]:
+        """Copies of a table's caption and header, if they leave room enough for rows."""
+        tally, room = self.refiner.tally, self.budget - self.lead_cost
+        if grid.caption is not None:
+            caption = replace(grid.caption, keep=Keep.NO, glue="\n\n")
+            tally.price([caption], "\n\n")
+            if caption.cost <= self.budget // CAPTION_SHARE:
+                yield caption
+        if grid.header is not None:
+            header = replace(grid.header)
+            tally.price([header], "\n")
+            if header.cost <= room // 2:
+                yield header
+
+    def _overlap(self, packed: Packed) -> list[Part]:
+        """The last whole sentences of a chunk, as far as the next one may say them again."""
+        room, found = self.overlap, list[Part]()
+        for part in reversed(packed.parts if room else ()):
+            if part.is_overlap or part.kind not in _SAID_AGAIN or part.grain is Grain.WORDS:
+                break
+            pieces = sentences_of(part) if part.grain < Grain.SENTENCE else [replace(part)]
+            self.refiner.tally.price(pieces, part.tail)
+            for piece in reversed(pieces):
+                room -= piece.cost
+                if room < 0:
+                    return found
+                piece.is_overlap, piece.keep, piece.closes = True, Keep.NO, False
+                found.insert(0, piece)
+        return found
 
 
-def _cost(group: Sequence[Part], *, after: Sequence[Part]) -> int:
-    """What a group adds to a chunk, a table's repeated header included; a guess, since tokens do not add up."""
-    total, before = 0, after[-1] if after else None
-    for part in group:
-        total += part.cost
-        if _wants_header(part, before) and part.header:
-            total += part.header.cost
-        before = part
-    return total
-
-
-def _wants_header(part: Part, before: Part | None) -> bool:
-    """Whether the header of the part's table has to be said again, since what stands before is not of that table."""
-    return part.header is not None and part.header not in ((before, before.header) if before else ())
-
-
-def write(parts: Sequence[Part]) -> tuple[str, list[Placed]]:
-    """The text that parts make together, and where each part stands in it."""
-    pieces: list[str] = []
-    placed: list[Placed] = []
-    length = 0
-    before: Part | None = None
-    for part in parts:
-        header = part.header if _wants_header(part, before) else None
-        for shown in (header, part) if header else (part,):
-            glue = "" if not pieces else "\n" if header is not None and shown is part else shown.glue
-            prefix = glue + (shown.before if pieces else shown.before.lstrip())
-            placed.append(Placed(part=shown, at=length + len(prefix), repeated=shown is header))
-            pieces += (prefix, shown.text, shown.after)
-            length += len(prefix) + len(shown.text) + len(shown.after)
-        before = part
-    return "".join(pieces), placed
+def _own(parts: Sequence[Part]) -> Sequence[Part]:
+    """The parts that no chunk has shown before."""
+    return [part for part in parts if not part.is_overlap] if parts and parts[0].is_overlap else parts

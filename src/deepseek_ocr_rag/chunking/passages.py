@@ -1,223 +1,203 @@
-"""Markdown is taken apart into the passages that blocks are made of, each with its place in the text.
+"""Markdown from anywhere becomes parts, in one pass: its blocks as they are written, each with its place in the text.
 
-Pictures of figures are links in it, in lines of their own. They are no text: nobody searches for a path, and where a
-picture lies must not decide what a chunk is.
+Empty lines separate blocks, and so do lines that open something of their own: a heading, code, a table, a formula, an
+item of a list. Python looks only at those lines; the rest of the text is passed over by regular expressions, each of
+which is linear in it. What is opened and never closed ends with its lines, code alone with the text.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .document import BULLETS, Block, BlockKind, Table, picture_markdown
-from .tables import parse_pipe_table, table_markdown
+from ..document import BlockKind
+from ..tables import is_rule_line
+from .breaks import trim
+from .parts import Grid, Group, Keep, Part
 
-_FENCE = re.compile(r"(`{3,}(?!`)|~{3,}(?!~))[^`\n]*$", re.MULTILINE)
-_FENCE_END = re.compile(r" {0,3}(`{3,}|~{3,})[ \t\r]*$", re.MULTILINE)
-_HEADING = re.compile(r"(#{1,6})[ \t]{1,8}(?=\S)")
-_ITEM = re.compile(r"([ \t]{0,40})(?=(?:[-*+]|[0-9]{1,3}[.)]) )")
-_PICTURE = re.compile(r"!\[Figure\]\(([^()<>\s]{1,4096})\)[ \t\r]*$", re.MULTILINE)
-_DEEPEST_ITEM = 8
+LONGEST_TITLE = 200
+"""Characters of an underlined heading; a longer line over ``---`` is text."""
+DEEPEST_TABLE = 8
+"""Tags of tables that are looked at to find the end of one that has others inside."""
 
-_LEADS = f" \t\n\r{BULLETS}"
-"""What chunks leave out at the beginning of a passage."""
+_GAP = re.compile(r"\n(?:[^\S\n]*\n)+")
+_OPENS = (
+    r"(?:(?P<heading>\#{1,6}[ \t]{1,8}(?=\S))"
+    r"|[ \t]{0,12}(?:(?P<fence>`{3,}(?!`)(?=[^`\n]*(?:\n|\Z))|~{3,}(?!~)(?=[^`\n]*(?:\n|\Z)))|(?P<pipe>\|)"
+    r"|(?P<html><[tT][aA][bB][lL][eE]\b)|(?P<formula>\$\$|\\\[))"
+    r"|[ \t]{0,40}(?P<item>(?:[-*+]|[0-9]{1,3}[.)])[ \t])"
+    r"|(?P<underline>={2,}|-{3,})[ \t\r]*(?=\n|\Z)"
+    r"|(?P<rule>:?-{1,40}:?[ \t]*\|[-:| \t]*)\r?(?=\n|\Z))"
+)
+_FIRST = re.compile(_OPENS)
+_NEXT = re.compile(r"\n" + _OPENS)
+_CLOSING = re.compile(r" #{1,6}$")
+_HTML_TABLE = re.compile(r"<(/?)table\b[^<>]*>?", re.IGNORECASE)
+_HTML_ROW_END = re.compile(r"</tr\s{0,8}>", re.IGNORECASE)
+_FENCE_ENDS = {
+    "`": re.compile(r"\n[ \t]{0,12}(`{3,})[ \t\r]*(?=\n|\Z)"),
+    "~": re.compile(r"\n[ \t]{0,12}(~{3,})[ \t\r]*(?=\n|\Z)"),
+}
 
-_Span = tuple[int, int]
+
+def passages(text: str) -> Iterator[Group]:
+    """The blocks of a markdown, each as a group of its own."""
+    at, end, kind = 0, 0, BlockKind.PARAGRAPH
+    while at < len(text):
+        gap = _GAP.search(text, at)
+        run = _Run(text, at, gap.start() if gap else len(text))
+        for part in run.parts():
+            is_item = kind is part.kind is BlockKind.LIST_ITEM
+            is_apart = text[end : part.start].count("\n") > 1 + part.before.count("\n")
+            part.glue = "\n\n" if is_apart and not is_item else "\n"
+            end, kind = part.end + len(part.after), part.kind
+            yield (part,)
+        # Code and tables may have gone on over the gap.
+        at = gap.end() if gap and run.end == gap.start() else run.end + 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
-    """A block's place: its markdown is ``[start, end)`` of the text, its own characters ``[inner, inner_end)``."""
+@dataclass(slots=True)
+class _Run:
+    """Lines up to the next empty one, or further if something is open there."""
 
-    kind: BlockKind
+    text: str
     start: int
+    """Where what has not been given yet begins."""
     end: int
-    inner: int
-    after: int = 0
-    """Characters of markdown at the end."""
-    level: int = 0
-    table: Table | None = None
-    image: str = ""
-    """The path or address of a figure's picture."""
+    kind: BlockKind = BlockKind.PARAGRAPH
+    """What has not been given yet: a paragraph or an item."""
 
-    @property
-    def inner_end(self) -> int:
-        """Where its own characters end."""
-        return self.end - self.after
+    def parts(self) -> Iterator[Part]:
+        look = self.start
+        match = _FIRST.match(self.text, look, self.end) or self._next(look)
+        while match:
+            name = match.lastgroup or ""
+            line = match.start() + (self.text[match.start()] == "\n")
+            if name == "item":
+                yield from self._flush(line)
+                self.kind, look = BlockKind.LIST_ITEM, match.end()
+            elif found := _READERS[name](self, match, line):
+                begin, end, part = found
+                yield from self._flush(begin)
+                yield part
+                self.start = look = end + 1
+                self.end = max(self.end, end)
+            else:
+                look = match.end()
+            match = self._next(look)
+        yield from self._flush(self.end + 1)
 
-    def outer_start(self, at: int) -> int:
-        """Where the block's character ``at`` stands in the text; the first one with the markdown before it."""
-        return self.inner + at if at else self.start
+    def _next(self, look: int) -> re.Match[str] | None:
+        """The next line that opens something, at ``look`` if a line begins there."""
+        return _NEXT.search(self.text, max(0, look - 1), self.end) if look < self.end else None
 
-    def outer_end(self, at: int) -> int:
-        """Where a part of the block that ends before ``at`` ends in the text."""
-        return self.inner + at if self.inner + at < self.inner_end else self.end
+    def _flush(self, end: int) -> Iterator[Part]:
+        """The paragraph or item that ends before the line at ``end``."""
+        text, begin, kind = self.text, self.start, self.kind
+        self.start, self.kind = end, BlockKind.PARAGRAPH
+        start, last = trim(text, begin, min(end - 1, len(text)))
+        if start < last:
+            indent = "" if kind is BlockKind.PARAGRAPH else text[max(begin, text.rfind("\n", begin, start) + 1) : start]
+            yield Part(text, start, last, kind, before=indent)
 
+    # What opens: where it begins and ends, and its part; None where it is none after all.
 
-class Pictures:
-    """The pictures that a text may refer to: those that the metadata beside it lists, and others in their folders.
+    def heading(self, match: re.Match[str], line: int) -> tuple[int, int, Part] | None:
+        end = self._line_end(match.end())
+        start, last = trim(self.text, line, end)
+        words = " ".join(self.text[match.end() : last].split())
+        level = self.text.count("#", line, match.end())
+        return line, end, self._heading(start, last, _CLOSING.sub("", words), level)
 
-    A list that would be too long is cut, and what else a text says in these words is somebody else's.
+    def underline(self, match: re.Match[str], line: int) -> tuple[int, int, Part] | None:
+        """A heading of one line, underlined; the line must be the first after a block."""
+        start, last = trim(self.text, self.start, max(self.start, line - 1))
+        is_title = start < last <= start + LONGEST_TITLE and self.text.find("\n", start, last) < 0
+        if not is_title or self.kind is not BlockKind.PARAGRAPH:
+            return None
+        title = " ".join(self.text[start:last].split())
+        end = match.end("underline")
+        level = 1 if self.text[line] == "=" else 2
+        return self.start, self._line_end(end), self._heading(start, end, title, level)
 
-    Args:
-        images: The metadata's ``images``; anything else lists none.
-    """
+    def _heading(self, start: int, end: int, title: str, level: int) -> Part:
+        kind = BlockKind.HEADING
+        return Part(self.text, start, end, kind, keep=Keep.ALWAYS, title=title, level=level)
 
-    def __init__(self, images: object) -> None:
-        try:
-            listed = json.loads(images) if isinstance(images, str) else []
-        except (ValueError, RecursionError):
-            listed = []
-        self.listed = [image for image in listed if isinstance(image, str)] if isinstance(listed, list) else []
-        self._images = {_written(image): image for image in self.listed}
-        self._folders = {_folder(written): _folder(image) for written, image in self._images.items()}
+    def fence(self, match: re.Match[str], line: int) -> tuple[int, int, Part]:
+        """Code, shown between its fences; where there is none, they are code as well."""
+        text, mark = self.text, match["fence"]
+        opened = self._line_end(match.end(), len(text))
+        closing = next((end for end in _FENCE_ENDS[mark[0]].finditer(text, opened) if len(end[1]) >= len(mark)), None)
+        end = closing.end() if closing else len(text)
+        inner, last = opened + 1, closing.start() if closing else len(text)
+        if inner >= last or text[inner:last].isspace():
+            start, stop = trim(text, line, end)
+            return line, self._line_end(end, len(text)), Part(text, start, stop, BlockKind.CODE)
+        part = Part(text, inner, last, BlockKind.CODE, before=text[line:inner].lstrip(" \t"), after=text[last:end])
+        return line, self._line_end(end, len(text)), part
 
-    def known(self, written: str) -> str:
-        """The path or address that stands in a link, or nothing for one that is not known."""
-        folder = _folder(written)
-        beside = self._folders[folder] + written[len(folder) :] if folder in self._folders else ""
-        return self._images.get(written, beside)
+    def formula(self, match: re.Match[str], line: int) -> tuple[int, int, Part] | None:
+        closing = self.text.find("$$" if match["formula"] == "$$" else "\\]", match.end(), self.end)
+        end = self._line_end(closing) if closing >= 0 else self.end
+        start, last = trim(self.text, line, end)
+        return line, end, Part(self.text, start, last, BlockKind.FORMULA)
 
+    def html(self, match: re.Match[str], line: int) -> tuple[int, int, Part]:
+        """A table in HTML, over empty lines too if it is closed after them."""
+        text, depth, closed = self.text, 0, -1
+        for number, tag in enumerate(_HTML_TABLE.finditer(text, match.start("html"))):
+            depth += -1 if tag[1] else 1
+            if not depth or number >= DEEPEST_TABLE:
+                closed = tag.end() if not depth else -1
+                break
+        end = self._line_end(closed, len(text)) if closed >= 0 else self.end
+        start, last = trim(text, line, end)
+        grid = Grid(is_html=True)
+        row = _HTML_ROW_END.search(text, start, last)
+        if row and row.end() < last:
+            grid.header = Part(text, start, row.end(), BlockKind.TABLE, keep=Keep.ALWAYS)
+        return line, end, Part(text, start, last, BlockKind.TABLE, grid=grid)
 
-def _written(image: str) -> str:
-    figure = Block(id="", kind=BlockKind.FIGURE, text="", page_number=1, image=image)
-    return picture_markdown(figure).removeprefix("![Figure](").removesuffix(")")
+    def pipe(self, _: re.Match[str], line: int) -> tuple[int, int, Part] | None:
+        """A table of lines that begin with a pipe: a header and a line under it, or two rows at least."""
+        text, end, ends = self.text, line - 1, list[int]()
+        while end < self.end and text[end + 1 : end + 14].lstrip(" \t").startswith("|"):
+            end = self._line_end(end + 1)
+            ends.append(end)
+        return self._table(line, ends) if len(ends) > 1 else None
 
+    def rule(self, _: re.Match[str], line: int) -> tuple[int, int, Part] | None:
+        """A table without pipes at the edges, told by the line under its header."""
+        begin = self.text.rfind("\n", self.start, line - 1) + 1 or self.start
+        if line <= self.start or "|" not in self.text[begin:line]:
+            return None
+        ends = [line - 1, self._line_end(line)]
+        while ends[-1] < self.end and self.text.find("|", ends[-1] + 1, self._line_end(ends[-1] + 1)) >= 0:
+            ends.append(self._line_end(ends[-1] + 1))
+        return self._table(begin, ends)
 
-def _folder(path: str) -> str:
-    return path[: path.rfind("/") + 1]
+    def _table(self, begin: int, ends: list[int]) -> tuple[int, int, Part]:
+        """A table in lines that end at ``ends``."""
+        text, grid = self.text, Grid()
+        start, last = trim(text, begin, ends[-1])
+        if is_rule_line(text[ends[0] + 1 : ends[1]]):
+            grid.header = Part(text, start, trim(text, start, ends[1])[1], BlockKind.TABLE, keep=Keep.ALWAYS)
+        return begin, ends[-1], Part(text, start, last, BlockKind.TABLE, grid=grid)
 
-
-class Shown:
-    """Which pictures of a text stand beside a part of it: between text, they are shown with both.
-
-    Whether what follows is the figure's own text or its caption is not known, nor whether those before tell of it.
-
-    Args:
-        text: The text.
-        found: Its passages, in order.
-    """
-
-    def __init__(self, text: str, found: Sequence[Passage]) -> None:
-        self._images: list[str] = []
-        self._before: list[int] = []
-        """For each picture, where the text before it ends."""
-        self._after: list[int] = []
-        """And where the text after it begins."""
-        end = 0
-        for passage in found:
-            if passage.kind is BlockKind.FIGURE:
-                self._images.append(passage.image)
-                self._before.append(end)
-                continue
-            own = text[passage.inner : passage.inner_end]
-            begin = passage.inner + len(own) - len(own.lstrip(_LEADS))
-            self._after += [begin] * (len(self._images) - len(self._after))
-            end = passage.inner + len(own.rstrip())
-        self._after += [len(text)] * (len(self._images) - len(self._after))
-
-    def beside(self, start: int, end: int) -> list[str]:
-        """The pictures that stand beside, or in, characters ``[start, end)`` of the text."""
-        return self._images[bisect_left(self._after, start) : bisect_right(self._before, end)]
-
-
-def passages(text: str, can_repeat: Callable[[str], bool], pictures: Pictures) -> Iterator[Passage]:
-    """Take markdown apart.
-
-    Args:
-        text: The markdown.
-        can_repeat: Whether fences of code are short enough to be said again around each part of it.
-        pictures: Which links are pictures of figures; each is a passage without characters of its own.
-    """
-    for run, is_code in _runs(text):
-        if is_code:
-            yield _code(text, run, can_repeat)
-            continue
-        at = 0
-        while at < len(run) and (first := _line(text, run[at], pictures)):
-            yield first
-            at += 1
-        if at < len(run):
-            yield from _body(text, run[at:])
-
-
-def _line(text: str, line: _Span, pictures: Pictures) -> Passage | None:
-    """What is a line of its own: a heading, or a picture."""
-    start, end = line
-    if match := _HEADING.match(text, start, end):
-        return Passage(kind=BlockKind.HEADING, start=start, end=end, inner=match.end(), level=len(match[1]))
-    if (match := _PICTURE.match(text, start, end)) and (image := pictures.known(match[1])):
-        return Passage(kind=BlockKind.FIGURE, start=start, end=end, inner=end, image=image)
-    return None
-
-
-def _code(text: str, run: Sequence[_Span], can_repeat: Callable[[str], bool]) -> Passage:
-    """Code that is shown between its fences; where there is none, or they are long, they are code as well."""
-    start, end = run[0][0], run[-1][1]
-    last = run[-2] if len(run) > 1 and _closes(text, run[-1], _fence(text, run[0])) else run[-1]
-    inner, inner_end = (run[1][0], last[1]) if len(run) > 1 else (end, end)
-    if not text[inner:inner_end].strip() or not can_repeat(text[start:inner] + text[inner_end:end]):
-        inner, inner_end = start, end
-    return Passage(kind=BlockKind.CODE, start=start, end=end, inner=inner, after=end - inner_end)
+    def _line_end(self, at: int, limit: int = -1) -> int:
+        limit = self.end if limit < 0 else limit
+        end = self.text.find("\n", at, limit)
+        return limit if end < 0 else end
 
 
-def _runs(text: str) -> Iterator[tuple[list[_Span], bool]]:
-    """Lines between empty ones, and whether they are code: a fence, its lines, empty ones too, and its end if any."""
-    run: list[_Span] = []
-    fence = ""
-    for line in _lines(text):
-        if fence:
-            run.append(line)
-            if _closes(text, line, fence):
-                yield run, True
-                run, fence = [], ""
-            continue
-        fence = _fence(text, line)
-        is_empty = not text[slice(*line)].strip()
-        if run and (is_empty or fence):
-            yield run, False
-            run = []
-        if not is_empty:
-            run.append(line)
-    if run:
-        yield run, bool(fence)
-
-
-def _fence(text: str, line: _Span) -> str:
-    """The backticks or tildes that a line opens code with, or nothing."""
-    match = _FENCE.match(text, line[0])
-    return match[1] if match else ""
-
-
-def _closes(text: str, line: _Span, fence: str) -> bool:
-    match = _FENCE_END.match(text, line[0])
-    return match is not None and match[1].startswith(fence)
-
-
-def _lines(text: str) -> Iterator[_Span]:
-    at = 0
-    for line in text.split("\n"):
-        yield at, at + len(line)
-        at += len(line) + 1
-
-
-def _body(text: str, run: Sequence[_Span]) -> Iterator[Passage]:
-    """A table, items of a list, or a paragraph."""
-    start, end = run[0][0], run[-1][1]
-    table = parse_pipe_table(text[start:end]) if text.find("|", *run[0]) >= 0 else None
-    if table is not None:
-        # A table that we would write otherwise is cut between its lines, as it stands.
-        grid = table if table_markdown(table) == text[start:end] else None
-        yield Passage(kind=BlockKind.TABLE, start=start, end=end, inner=start, table=grid)
-    elif not _ITEM.match(text, start):
-        kind = BlockKind.FORMULA if text.startswith(("$$", "\\["), start) else BlockKind.PARAGRAPH
-        yield Passage(kind=kind, start=start, end=end, inner=start)
-    else:
-        marks = [match for begin, _ in run if (match := _ITEM.match(text, begin))]
-        ends = [match.start() - 1 for match in marks[1:]] + [end]
-        for match, last in zip(marks, ends, strict=True):
-            level = min(_DEEPEST_ITEM, len(match[1].expandtabs(4)) // 2)
-            yield Passage(kind=BlockKind.LIST_ITEM, start=match.end(), end=last, inner=match.end(), level=level)
+_READERS = {
+    "heading": _Run.heading,
+    "underline": _Run.underline,
+    "fence": _Run.fence,
+    "formula": _Run.formula,
+    "html": _Run.html,
+    "pipe": _Run.pipe,
+    "rule": _Run.rule,
+}

@@ -1,0 +1,122 @@
+"""What a chunk is, and how its characters are known to stand on the page.
+
+A chunk does not carry boxes of its own. It says which characters of which block it shows (anchors), and the boxes
+follow from the lines of those blocks, however the text was split, merged or repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from .chunking.sections import lead, section_path
+from .document import Block, BlockKind
+from .geometry import Box
+
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "deepseek-ocr-rag")
+"""Ids of chunks, pages and documents are uuid5 in here: vector stores want UUIDs, and re-ingestion the same ones."""
+
+WHOLE_PAGE = Box(left=0, top=0, right=1, bottom=1)
+
+Role = Literal["", "parent", "child"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """Characters ``[start, end)`` of the block's text stand in the chunk's text from ``chunk_start`` on.
+
+    ``repeated`` marks the header or caption of a table that is said again above rows which are far from it;
+    ``overlap`` the end of the chunk before. In chunks of markdown there are no blocks and pages: ``block_id`` is
+    empty, ``page_number`` 0, and ``start`` and ``end`` count in the whole text.
+    """
+
+    block_id: str
+    page_number: int
+    start: int
+    end: int
+    chunk_start: int
+    repeated: bool = False
+    overlap: bool = False
+
+    @property
+    def chunk_end(self) -> int:
+        """Where the characters end in the chunk."""
+        return self.chunk_start + self.end - self.start
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no other chunk is the one for these characters."""
+        return not (self.repeated or self.overlap)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRegion:
+    """Characters ``[start, end)`` of the chunk's text stand in ``box``: a line, or a block where lines are unknown."""
+
+    page_number: int
+    box: Box
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a document to search for and to cite."""
+
+    id: str
+    document_id: str
+    index: int
+    text: str
+    kind: BlockKind
+    """The kind that most of the text is of; a heading only where there is nothing else."""
+    headings: tuple[str, ...]
+    """The headings above the text, outermost first. A leading ``…`` stands for some left out to keep the budget."""
+    section_level: int
+    """Level of the innermost heading, 0 where there is none."""
+    anchors: tuple[Anchor, ...]
+    regions: tuple[ChunkRegion, ...]
+    token_count: int
+    """Tokens of ``embedded_text``."""
+    parent_id: str = ""
+    """For a child: the id of the chunk that it lies in."""
+    role: Role = ""
+    start: int = -1
+    """For a chunk of markdown: the characters ``[start, end)`` of it that the chunk is for; else -1."""
+    end: int = -1
+
+    @property
+    def section_path(self) -> str:
+        """The headings in one line of at most 256 characters, shortened at the front."""
+        return section_path(self.headings)
+
+    @property
+    def embedded_text(self) -> str:
+        """What is embedded: the text under its section path, in the words of LlamaIndex's metadata template."""
+        return lead(self.headings) + self.text
+
+
+def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegion]:
+    """Where characters ``[start, end)`` of a block stand on the page, when they stand from ``at`` on in a text.
+
+    One region for each line that has some of them; where no line is known for any, one for each box of the block; and
+    the whole page for a block without boxes.
+    """
+    found = False
+    for line in block.lines:
+        first, last = max(line.start, start), min(line.end, end)
+        if first < last:
+            found = True
+            moved = at - start
+            yield ChunkRegion(page_number=block.page_number, box=line.box, start=first + moved, end=last + moved)
+    if not found:
+        for box in block.boxes or (WHOLE_PAGE,):
+            yield ChunkRegion(page_number=block.page_number, box=box, start=at, end=at + end - start)
+
+
+def content_id(*facts: object) -> str:
+    """A UUID that depends on nothing but the facts."""
+    digest = hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()
+    return str(uuid.uuid5(NAMESPACE, digest))

@@ -1,0 +1,158 @@
+"""Tokens that are added up are those that are counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepseek_ocr_rag.chunk import Chunk, ChunkOptions, chunk_markdown
+from deepseek_ocr_rag.chunking.parts import Part, Shown, written
+from deepseek_ocr_rag.chunking.tally import Tally
+from deepseek_ocr_rag.document import BlockKind
+from deepseek_ocr_rag.tokens import LONGEST_ENCODED, TokenCounter, token_counter
+
+CL100K = token_counter("cl100k_base")
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+ODD = st.sampled_from(
+    [
+        *("'s", "'ll", "'", "don't", ".", "...", "!?", "|", "**", "/", "//", "--", "_", '"', ")", "(", "$$", "\\"),
+        *("a", "I", "Word", "word", "wordword", "x1", "1", "12", "1234", "12345", "½", "²", "Ⅷ", "٣", "三"),
+        *(
+            "漢字",
+            "。",
+            "한국어",
+            "ภาษาไทย",
+            "é",
+            "e\u0301",
+            "\u0301",
+            "👩\u200d👧",
+            "🇩🇪",
+            "\ufeff",
+            "\u200b",
+            "\u00ad",
+        ),
+        *(" ", "  ", "\t", "\n", "\n\n", "\r\n", "\r", "\u00a0", "\u2003", "\u3000", "\u2028", "\x85", "\x1c", "\x0b"),
+        *("<|endoftext|>", "\ud800", "\x00", "`", "```", "#", "- "),
+    ]
+)
+TEXT = st.one_of(st.lists(ODD, max_size=12).map("".join), st.text(max_size=20))
+
+
+def visible(text: str) -> str:
+    """The text without white space at its ends, as parts are."""
+    return text.strip()
+
+
+@settings(max_examples=600, deadline=None)
+@given(before=TEXT.map(visible), after=TEXT.map(visible), indent=st.sampled_from(["", " ", "\t", "    ", "\u3000"]))
+def test_tokens_add_up_before_a_line_and_before_a_space(before: str, after: str, indent: str) -> None:
+    if not before or not after:
+        return
+    for newlines in ("\n", "\n\n"):
+        head, tail = before + newlines, indent + after
+        assert CL100K(head + tail) == CL100K(head) + CL100K(tail)
+    assert CL100K(f"{before} {after}") == CL100K(before) + CL100K(f" {after}")
+
+
+PARTS = st.lists(
+    st.tuples(
+        TEXT.map(visible).filter(bool), st.sampled_from(["", " ", "\n", "\n\n"]), st.sampled_from(["", "  ", "- "])
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(parts=PARTS, lead=st.sampled_from(["", "section_path: A > B.\n\n"]), split=st.integers(0, 6), tail=st.booleans())
+def test_a_run_of_parts_costs_what_it_says_wherever_a_chunk_begins_and_ends(
+    parts: list[tuple[str, str, str]], lead: str, split: int, tail: bool
+) -> None:
+    tally = Tally(CL100K)
+    made = [
+        Part(text, 0, len(text), BlockKind.PARAGRAPH, None, glue, before if glue.startswith("\n") else "")
+        for text, glue, before in parts
+    ]
+    tally.price(made, "\n\n" if tail else "")
+    for some in (made[:split], made[split:]):
+        shown = [Shown(part, part.glue, is_repeated=False) for part in some]
+        if shown:
+            total = tally.total(shown, lead=lead, lead_cost=CL100K(lead) if lead else 0)
+            assert total == CL100K(lead + written(shown))
+
+
+MARKDOWN = st.lists(
+    st.one_of(ODD, st.sampled_from(["# ", "## H\n", "| a | b |\n|---|---|\n", "```\n", "One. Two. ", "1. ", "\n- "])),
+    max_size=60,
+).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=MARKDOWN, max_tokens=st.integers(16, 40), overlap=st.integers(0, 7))
+def test_chunks_of_any_markdown_say_their_tokens_and_keep_to_the_budget(
+    text: str, max_tokens: int, overlap: int
+) -> None:
+    check(list(chunk_markdown(text, ChunkOptions(max_tokens=max_tokens, overlap=overlap))), max_tokens)
+
+
+def check(chunks: list[Chunk], max_tokens: int) -> None:
+    for chunk in chunks:
+        assert chunk.token_count == CL100K(chunk.embedded_text) <= max_tokens
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not here")
+@pytest.mark.parametrize("max_tokens", [32, 200, 512])
+def test_chunks_of_the_corpora_say_their_tokens(max_tokens: int) -> None:
+    for path in sorted(DATA.rglob("*.md")):
+        check(
+            list(chunk_markdown(path.read_text(errors="replace")[:60_000], ChunkOptions(max_tokens=max_tokens))),
+            max_tokens,
+        )
+
+
+def test_only_the_vocabulary_that_is_known_to_adds_up() -> None:
+    assert CL100K.adds_up
+    assert not token_counter("o200k_base").adds_up
+    assert not token_counter("approx").adds_up
+    assert not TokenCounter("cl100k_base", len).adds_up
+    o200k = token_counter("o200k_base")
+    assert any(
+        o200k(f"{end}\n/{begin}") != o200k(f"{end}\n") + o200k(f"/{begin}")
+        for end in (".", "!", ")")
+        for begin in ("/", "a")
+    )
+
+
+@pytest.mark.parametrize("unit", ["word. ", "line.\n", "a b\n\n"])
+def test_texts_that_are_encoded_in_pieces_are_counted_exactly(unit: str) -> None:
+    text = unit * (LONGEST_ENCODED // len(unit) * 2)
+    one = CL100K(unit * 100) - CL100K(unit * 99)
+    assert CL100K(text) == CL100K(unit * 100) + one * (len(text) // len(unit) - 100)
+
+
+def test_chunks_larger_than_what_is_encoded_at_once_say_their_tokens() -> None:
+    text = "\n\n".join(["word " * 9_000] * 5)
+    (chunk,) = chunk_markdown(text, ChunkOptions(max_tokens=60_000))
+    assert chunk.token_count == CL100K(chunk.embedded_text)
+
+
+def test_each_character_is_counted_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = 0
+    exact = CL100K.counting
+
+    def counting(text: str) -> int:
+        nonlocal counted
+        counted += len(text)
+        return exact(text)
+
+    monkeypatch.setattr(TokenCounter, "counting", property(lambda _: counting))
+    section = "\n\n".join(
+        [*["A short paragraph. It has two sentences."] * 40, "One long paragraph. " * 300, "w " * 3000]
+    )
+    text = "\n\n".join(f"# Section {number}\n\n{section}" for number in range(5))
+    assert len(list(chunk_markdown(text))) > 20
+    assert counted < 1.2 * len(text)
