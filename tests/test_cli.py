@@ -111,7 +111,7 @@ def error_of(result: Result) -> str:
 def test_help_names_commands_and_exit_codes() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for word in ("convert", "chunk", "locate", "highlight", "doctor", "demo", "Exit codes", "3 a quote was"):
+    for word in ("convert", "schema", "chunk", "locate", "highlight", "doctor", "demo", "Exit codes", "3 a quote was"):
         assert word in result.stdout
 
 
@@ -123,6 +123,12 @@ def test_no_option_takes_the_key() -> None:
 
 def test_version() -> None:
     assert run("--version").stdout.startswith("deepseek-ocr-rag ")
+
+
+def test_the_schema_of_json_is_printed() -> None:
+    result = run("schema")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["properties"]["schema"]["pattern"].startswith("^deepseek-ocr-rag/document/1")
 
 
 def test_importing_the_command_line_loads_nothing_heavy() -> None:
@@ -141,6 +147,32 @@ class TestConvert:
     def test_json_is_the_document(self, document: Document) -> None:
         assert document.file_name == "report.pdf"
         assert [page.markdown for page in document.pages] == [QUOTE, OTHER]
+
+    @pytest.mark.usefixtures("already_read")
+    def test_pages_are_marked_where_it_is_wanted(self, report: Path, tmp_path: Path) -> None:
+        marked = f"<!-- page 1 -->\n\n{QUOTE}\n\n<!-- page 2 -->\n\n{OTHER}"
+        assert run("convert", report, "--page-marks").stdout == f"{marked}\n"
+        run("convert", report, "--page-marks", "-o", tmp_path)
+        assert (tmp_path / "report.md").read_text() == marked
+        refused = run("convert", report, "--page-marks", "-f", "html")
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "--page-marks is for markdown" in refused.stderr
+
+    @pytest.mark.usefixtures("already_read")
+    def test_docling_takes_what_is_made_for_it(self, report: Path, tmp_path: Path) -> None:
+        docling = pytest.importorskip("docling_core.types.doc", reason="the extra docling is not installed")
+        made = docling.DoclingDocument.model_validate_json(run("convert", report, "-f", "docling").stdout)
+        assert [(item.text, item.prov[0].page_no) for item in made.texts] == [(QUOTE, 1), (OTHER, 2)]
+        assert run("convert", report, "-f", "docling", "-o", tmp_path).stdout == f"{tmp_path / 'report.docling.json'}\n"
+
+    def test_what_docling_needs_is_told_before_anything_is_read(
+        self, report: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pretend(monkeypatch, OSError("is read"))
+        monkeypatch.setattr("deepseek_ocr_rag.docling.find_spec", lambda name: None)
+        result = run("convert", report, "-f", "docling")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "deepseek-ocr-rag[docling]" in result.stderr
 
     def test_pages_are_chosen(self, report: Path) -> None:
         assert run("convert", report, "--pages", "2").stdout == f"{OTHER}\n"

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag import Block, BlockKind, Box, Cell, Document, Heading, Page, Table
-from deepseek_ocr_rag.export import OutputFolder, document_html, exported
+from deepseek_ocr_rag.export import Format, OutputFolder, exported
 from deepseek_ocr_rag.tables import table_markdown
+from deepseek_ocr_rag.webpage import document_html
 
 BOX = Box(left=0.1, top=0.2, right=0.30004, bottom=0.4)
 HOSTILE = (
@@ -40,6 +41,7 @@ ATTRIBUTES = {
     *("charset", "http-equiv", "content", "name", "id", "class", "value", "rowspan", "colspan", "scope", "href"),
     *("src", "alt", "loading"),
     *("data-page", "data-box", "data-block", "data-label", "data-status"),
+    *("data-continues", "data-joint", "data-repeats-header", "data-belongs-to", "data-section"),
 }
 
 
@@ -154,8 +156,9 @@ def test_a_table_keeps_its_spans_its_header_and_the_places_of_its_cells() -> Non
         ("th", None, None, "col", "autumn", "thead"),
         ("th", None, None, "row", "Weir", "tbody"),
         ("td", None, None, None, "<b>1</b>", "tbody"),
+        ("td", None, None, None, "", "tbody"),
     ]
-    assert page.elements[-1][1]["data-box"] == "1000 2000 3000 4000"
+    assert page.elements[-2][1]["data-box"] == "1000 2000 3000 4000"
     assert page.with_block("p1-b1")[0] == "table"
 
 
@@ -169,6 +172,24 @@ def test_lists_are_nested_and_numbered_as_on_the_page() -> None:
         (("ul", "li", "ol"), "3", "third"),
         (("ul",), None, "back"),
         (("ol",), "7", "seven"),
+    ]
+
+
+def test_elements_tell_how_they_hang_together() -> None:
+    table = Table(rows=1, columns=1, cells=(Cell(row=0, column=0, text="a"),), repeats_header=True)
+    page = read(
+        replace(block(1, BlockKind.PARAGRAPH), continues="p0-b9", joint="hyphen", section="p0-b1"),
+        replace(block(2, BlockKind.TABLE, table=table), continues="p0-b8"),
+        replace(block(3, BlockKind.CAPTION), belongs_to="p1-b2"),
+        block(4, BlockKind.PARAGRAPH),
+    )
+    own = {"class", "data-block", "data-page", "data-box"}
+    links = [{k: v for k, v in page.with_block(f"p1-b{at}")[1].items() if k not in own} for at in (1, 2, 3, 4)]
+    assert links == [
+        {"data-continues": "p0-b9", "data-joint": "hyphen", "data-section": "p0-b1"},
+        {"data-continues": "p0-b8", "data-joint": "space", "data-repeats-header": "true"},
+        {"data-belongs-to": "p1-b2"},
+        {},
     ]
 
 
@@ -240,7 +261,8 @@ def test_a_chart_shows_its_table_and_what_else_is_said_of_it() -> None:
 def test_hostile_text_is_shown_and_does_nothing(kind: BlockKind, text: str) -> None:
     cells = (Cell(row=0, column=0, text=text),)
     table = Table(rows=1, columns=1, cells=cells, header_rows=1) if kind is BlockKind.TABLE else None
-    hostile = replace(block(1, kind, text, table=table), id=text, image=text)
+    hostile = replace(block(1, kind, text, table=table), id=text, image=text, section=text, belongs_to=text)
+    hostile = replace(hostile, continues=text)
     made = document([hostile, hostile, hostile], file_name=text, title=text)
     page = check(document_html(replace(made, pages=(replace(made.pages[0], label=text, warnings=(text,)),))))
     assert text.strip() in {said.strip() for _, _, said, _ in page.elements}
@@ -276,6 +298,7 @@ def test_the_forms_are_markdown_the_document_itself_and_a_page() -> None:
     assert exported(made, "md") == "# Title\n\nGrüße"
     assert Document.from_dict(json.loads(exported(made, "json"))) == made
     assert exported(made, "html").startswith("<!DOCTYPE html>")
+    assert exported(made, "md", page_marks=True) == "<!-- page 1 -->\n\n# Title\n\nGrüße"
 
 
 @pytest.mark.parametrize(
@@ -299,6 +322,18 @@ def test_names_are_safe(tmp_path: Path, file_name: str, written: str) -> None:
     assert path == folder / written
     assert [found.name for found in folder.iterdir()] == [written]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_holds_all_forms_of_a_document(tmp_path: Path) -> None:
+    pytest.importorskip("docling_core", reason="the extra docling is not installed")
+    forms: tuple[Format, ...] = ("md", "json", "html", "docling")
+    names = [OutputFolder(tmp_path).write(document([]), form).name for form in forms]
+    assert names == ["report.md", "report.json", "report.html", "report.docling.json"]
+
+
+def test_a_folder_writes_page_marks_where_they_are_wanted(tmp_path: Path) -> None:
+    path = OutputFolder(tmp_path, page_marks=True).write(document([block(1, BlockKind.PARAGRAPH)]), "md")
+    assert path.read_text() == "<!-- page 1 -->\n\nwords"
 
 
 def test_names_are_not_used_twice_in_one_run_whatever_their_case(tmp_path: Path) -> None:
@@ -328,3 +363,10 @@ def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path) -> No
     OutputFolder(folder).write(document([block(1, BlockKind.PARAGRAPH)]), "md")
     assert precious.read_text() == "mine"
     assert (folder / "report.md").read_text() == "words"
+
+
+def test_cells_that_an_engine_leaves_out_do_not_move_the_others():
+    cells = (Cell(row=0, column=0, text="a"), Cell(row=0, column=2, text="c"), Cell(row=1, column=1, text="e"))
+    table = Table(rows=2, columns=3, cells=cells)
+    written = document_html(document([block(1, BlockKind.TABLE, "| a |  | c |", table=table)]))
+    assert re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", written) == ["a", "", "c", "", "e", ""]

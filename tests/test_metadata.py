@@ -10,7 +10,7 @@ from deepseek_ocr_rag import captions
 from deepseek_ocr_rag import metadata as module
 from deepseek_ocr_rag.captions import hosts
 from deepseek_ocr_rag.chunk import ChunkOptions, chunk_document
-from deepseek_ocr_rag.document import Block, BlockKind, Document, Line, Page
+from deepseek_ocr_rag.document import Block, BlockKind, Document, Line, Page, Table
 from deepseek_ocr_rag.errors import CitationError, UnknownChunk
 from deepseek_ocr_rag.geometry import Box
 from deepseek_ocr_rag.metadata import (
@@ -19,11 +19,17 @@ from deepseek_ocr_rag.metadata import (
     KEYS,
     chunk_metadata,
     document_metadata,
-    document_text,
     page_metadata,
     page_text,
     parse_regions,
 )
+
+
+def document_text(made):
+    """The text that a document's regions index into, and those regions."""
+    text, located = module._document_text(made)
+    return text, tuple(one.region for one in located)
+
 
 OPTIONS = ChunkOptions(counter=lambda text: len(text.split()), max_tokens=60)
 
@@ -122,6 +128,8 @@ def test_a_chunk_has_every_key_in_order_with_its_type():
         "x1": 9000,
         "y1": 3030,
         "images": "[]",
+        "parent_id": "",
+        "chunk_role": "",
     }
     assert regions[0] == [1, 1000, 1000, 9000, 3000, 2, 9]
     assert regions[1] == [1, 1000, 3000, 5000, 3010, 11, 21]
@@ -226,6 +234,45 @@ def test_text_and_regions_of_pages_and_documents_agree():
     assert [text[region.start : region.end] for region in regions] == [
         "Results", "First line", "s of text ", "that goes", "on here.", "one", "x = 1",
     ]  # fmt: skip
+
+
+def test_what_goes_on_over_a_page_is_one_text_with_the_places_of_both():
+    rows = ["| a |", "|---|", "| 1 |", "| 2 |"]
+    grid = Table(rows=3, columns=1, cells=(), header_rows=1, repeats_header=True)
+    made = document(
+        (
+            "1",
+            (
+                block("p", "paragraph", "A miller lives at the mil-", lined=True, continued_by="q"),
+                block("n", "footnote", "A note."),
+                block("t", "table", "\n".join(rows), table=grid, boxed=False, continued_by="u"),
+            ),
+            {},
+        ),
+        (
+            "2",
+            (
+                block("q", "paragraph", "lpond today.", page=2, lined=True, continues="p", joint="hyphen"),
+                block("u", "table", "\n".join([*rows[:2], "| 3 |"]), page=2, table=grid, continues="t"),
+            ),
+            {},
+        ),
+    )
+    text, regions = document_text(made)
+    assert text == made.markdown == "A miller lives at the millpond today.\n\nA note.\n\n" + "\n".join([*rows, "| 3 |"])
+    assert [(region.page_number, text[region.start : region.end]) for region in regions] == [
+        (1, "A miller l"),
+        (1, "ives at th"),
+        (1, "e mil"),
+        (2, "lpond toda"),
+        (2, "y."),
+        (1, "A note."),
+        (1, "\n".join(rows)),
+        (2, "| 3 |"),
+    ]
+    first, second = (page_text(page)[0] for page in made.pages)
+    assert first.startswith("A miller lives at the mil-\n\n")
+    assert second.startswith("lpond today.\n\n| a |")
 
 
 @pytest.mark.parametrize(
