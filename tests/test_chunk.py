@@ -354,6 +354,27 @@ def test_without_lines_regions_are_the_boxes_and_without_boxes_the_page():
 # Options and ids
 
 
+def test_rows_of_a_table_without_lines_stand_in_their_band_of_its_box():
+    box = Box(left=0.1, top=0.2, right=0.9, bottom=0.6)
+    rows = [["Year", "Sales"], *([str(2000 + year), "5 " * 8] for year in range(7))]
+    whole, *_ = cut(table_block(rows, boxes=(box,)), max_tokens=400)
+    assert [(region.box, region.is_approximate) for region in whole.regions] == [(box, False)]
+    first, second, *_ = cut(table_block(rows, boxes=(box,)), max_tokens=40)
+    assert first.regions[0].box.top == 0.2
+    header, body = second.regions
+    assert (header.box.top, round(header.box.bottom, 6)) == (0.2, 0.25)
+    assert round(body.box.top, 6) == round(first.regions[-1].box.bottom, 6)
+    assert all(region.is_approximate for region in second.regions)
+
+
+def test_a_part_of_a_text_without_lines_says_that_its_box_is_not_its_own():
+    box = Box(left=0.1, top=0.2, right=0.9, bottom=0.6)
+    whole, *_ = cut(block("paragraph", number_words(30), boxes=(box,)))
+    assert not whole.regions[0].is_approximate
+    part, *_ = cut(block("paragraph", number_words(90), boxes=(box,)))
+    assert part.regions[0].is_approximate
+
+
 def test_ids_are_stable_and_differ_for_the_same_text():
     blocks = [block("heading", f"H{number}", level=1, name=f"h{number}") for number in range(2)]
     same = [block("paragraph", "Same text.", name=f"p{number}") for number in range(2)]

@@ -9,6 +9,7 @@ import pytest
 from deepseek_ocr_rag import (
     Block,
     BlockKind,
+    ChunkOptions,
     Document,
     EmptyOutput,
     OutputError,
@@ -55,6 +56,21 @@ def test_chunks_and_the_whole_file() -> None:
     (whole,) = records(DOCUMENT, "document")
     assert whole.text == DOCUMENT.markdown
     assert record.metadata.keys() == whole.metadata.keys() == next(records(DOCUMENT)).metadata.keys()
+
+
+def test_parents_and_children_are_records_that_know_each_other() -> None:
+    text = " ".join(f"Sample {number} was clear." for number in range(30))
+    page = replace(DOCUMENT.pages[0], blocks=(replace(TEXT, text=text),))
+    options = ChunkOptions(strategy="parent_child", max_tokens=30, parent_tokens=100)
+    found = list(records(replace(DOCUMENT, pages=(page,)), "chunk", options=options))
+    parents = {record.id: record for record in found if record.metadata["chunk_role"] == "parent"}
+    children = [record for record in found if record.metadata["chunk_role"] == "child"]
+    assert len(found) == len(parents) + len(children)
+    assert len(children) > len(parents) > 1
+    for child in children:
+        assert child.text in parents[str(child.metadata["parent_id"])].text
+    assert {record.metadata["parent_id"] for record in parents.values()} == {""}
+    assert {record.metadata["chunk_role"] for record in records(DOCUMENT)} == {""}
 
 
 def test_an_unknown_mode_is_refused() -> None:

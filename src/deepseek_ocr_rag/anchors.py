@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .chunking.sections import lead, section_path
@@ -60,6 +60,8 @@ class ChunkRegion:
     box: Box
     start: int
     end: int
+    is_approximate: bool = field(default=False, compare=False)
+    """Whether the box is a guess, or holds text of the page that these characters are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,19 +103,42 @@ class Chunk:
 def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegion]:
     """Where characters ``[start, end)`` of a block stand on the page, when they stand from ``at`` on in a text.
 
-    One region for each line that has some of them; where no line is known for any, one for each box of the block; and
-    the whole page for a block without boxes.
+    One region for each line that has some of them. Where no line is known for any, the band of a table's rows, if they
+    are some of its rows; else one for each box of the block; and the whole page for a block without boxes.
     """
-    found = False
+    page_number, found = block.page_number, False
     for line in block.lines:
         first, last = max(line.start, start), min(line.end, end)
         if first < last:
             found = True
-            moved = at - start
-            yield ChunkRegion(page_number=block.page_number, box=line.box, start=first + moved, end=last + moved)
-    if not found:
-        for box in block.boxes or (WHOLE_PAGE,):
-            yield ChunkRegion(page_number=block.page_number, box=box, start=at, end=at + end - start)
+            yield ChunkRegion(
+                page_number=page_number,
+                box=line.box,
+                start=first + at - start,
+                end=last + at - start,
+                is_approximate=line.source == "ink",
+            )
+    if found:
+        return
+    is_part = bool(block.text[:start].strip() or block.text[end:].strip())
+    boxes = _band(block, start, end) if is_part and block.table and len(block.boxes) == 1 else block.boxes
+    for box in boxes or (WHOLE_PAGE,):
+        yield ChunkRegion(
+            page_number=page_number, box=box, start=at, end=at + end - start, is_approximate=is_part or not boxes
+        )
+
+
+def _band(block: Block, start: int, end: int) -> tuple[Box, ...]:
+    """About where some rows of a table stand in its box, taking all rows to be of one height."""
+    table, box = block.table, block.boxes[0]
+    if table is None or not block.text.startswith("|"):
+        return block.boxes
+    # Line 0 of the markdown is the first row, line 1 the rule under it.
+    first, last = (max(0, block.text.count("\n", 0, place) - 1) for place in (start, max(start, end - 1)))
+    if last >= table.rows:
+        return block.boxes
+    height = box.height / table.rows
+    return (replace(box, top=box.top + first * height, bottom=min(box.bottom, box.top + (last + 1) * height)),)
 
 
 def content_id(*facts: object) -> str:

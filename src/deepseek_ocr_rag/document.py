@@ -214,6 +214,12 @@ class Document:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def title(self) -> str:
+        """The title that stands on its pages, else the one that the file gives itself, else nothing."""
+        titles = (block.text for block in self.blocks() if block.kind is BlockKind.TITLE)
+        return " ".join(next(titles, self.metadata.get("title", "")).split())
+
+    @property
     def usage(self) -> Usage:
         """What reading all pages cost."""
         return sum((page.usage for page in self.pages), Usage())

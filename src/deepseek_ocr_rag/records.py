@@ -48,7 +48,8 @@ def records(
     Args:
         document: What was read.
         mode: ``page`` gives a record for every page, blank and failed ones too, in order; ``document`` one for the
-            file; ``chunk`` one for each chunk.
+            file; ``chunk`` one for each chunk, by ``parent_child`` also for each parent, before its children; their
+            metadata has ``chunk_role`` and the parent's ``id`` as ``parent_id``.
         options: How chunks are made.
         keep_blank: Whether blank pages and files are records, too; they have no text.
 

@@ -11,8 +11,8 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import Document
 from pydantic import SecretStr
 
+from deepseek_ocr_rag import Document as ReadDocument
 from deepseek_ocr_rag import (
-    ChunkOptions,
     Engine,
     Failure,
     FigureOptions,
@@ -26,14 +26,14 @@ from deepseek_ocr_rag import (
     check_pages,
     records,
 )
-from deepseek_ocr_rag import Document as ReadDocument
 
 from .callbacks import Report, atold, told
+from .chunking import ChunkSettings
 
 
 @dataclass(kw_only=True, eq=False)
-class ReadSettings:
-    """How to read.
+class ReadSettings(ChunkSettings):
+    """How to read; and in mode ``chunk``, by the settings of :class:`ChunkSettings`, how to cut.
 
     Args:
         mode: What one document is: a ``page``, a whole file (``document``), or a ``chunk``.
@@ -55,8 +55,6 @@ class ReadSettings:
         password: For encrypted PDFs. Never shown.
         workers: Worker processes; 0 is one for each core, four at most.
         page_seconds: Time limit of one page in a worker.
-        max_tokens: Budget of a chunk, section path included, in mode ``chunk``.
-        tokenizer: Vocabulary that chunks are counted with.
         failed_pages: ``raise`` stops at a file of which a page failed, came back empty, or was not read to its end,
             before any of its documents is given: indexing with a clean-up would delete what an earlier run had of
             that page.
@@ -87,8 +85,6 @@ class ReadSettings:
     password: SecretStr | str | None = field(default=None, repr=False)
     workers: int = 0
     page_seconds: float = 120.0
-    max_tokens: int = 512
-    tokenizer: str = "cl100k_base"
     failed_pages: Literal["keep", "raise"] = "keep"
     keep_blank: bool = True
     progress: Callable[[Progress], None] | None = field(default=None, repr=False)
@@ -144,10 +140,6 @@ class ReadSettings:
     def atold(self) -> AbstractAsyncContextManager[Report]:
         """Like :meth:`told`, in the event loop."""
         return atold(self.callbacks, price=self.price, progress=self.progress)
-
-    def chunk_options(self) -> ChunkOptions:
-        """How chunks are cut."""
-        return ChunkOptions(max_tokens=self.max_tokens, counter=self.tokenizer)
 
     def documents(self, document: ReadDocument) -> Iterator[Document]:
         """LangChain's documents of one of ours.

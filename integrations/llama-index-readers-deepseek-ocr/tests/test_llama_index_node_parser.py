@@ -108,10 +108,12 @@ def test_pickled_parsers_give_the_same_nodes(pages: list[LlamaDocument]) -> None
 
 @pytest.mark.filterwarnings("ignore")  # of the processes, which import what they like
 def test_pipeline_with_processes(pages: list[LlamaDocument]) -> None:
-    nodes = IngestionPipeline(transformations=[DeepSeekOCRNodeParser(max_tokens=120)]).run(
-        documents=pages, num_workers=2
-    )
-    assert [node.id_ for node in nodes] == [node.id_ for node in parse(pages)]
+    options: dict[str, Any] = {"strategy": "parent_child", "parent_tokens": 400, "tokenizer": str.split}
+    parser = DeepSeekOCRNodeParser(max_tokens=120, **options)
+    nodes = IngestionPipeline(transformations=[parser]).run(documents=pages, num_workers=2)
+    assert [(node.node_id, node.relationships) for node in nodes] == [
+        (node.node_id, node.relationships) for node in parse(pages, **options)
+    ]
 
 
 def test_blank_pages_give_no_nodes(pages: list[LlamaDocument]) -> None:

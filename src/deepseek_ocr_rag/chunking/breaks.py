@@ -10,6 +10,11 @@ _MARKS = re.compile(r"[.!?…؟۔։。！？｡।॥።။]+[\"'”’»)\]」�
 _ENDING_ALONE = re.compile(r"[。！？｡।॥።။…]")
 """Marks that end a sentence whatever follows; after all others, a new one has to begin."""
 _BEGINNING = re.compile(r"\s{1,4}[^\s\da-z]")  # "Fig. 3" and "e.g. this" go on
+_SMALL_BEGINNING = re.compile(r"\s{1,4}[^\s\d]")
+_INITIAL = re.compile(r"(?:\A|[^\w])\w\Z")
+"""A letter alone before a full stop: in small letters nothing else tells "e.g. this" from the end of a sentence."""
+_CASED = 2_000
+"""Characters that are looked at to know whether a text has capitals at all."""
 _LINE_END = re.compile(r"[^\n](?=\n)")
 _SPACE = re.compile(r"\s+")
 
@@ -46,10 +51,20 @@ def glue_of(gap: str) -> str:
 
 
 def sentence_ends(text: str, start: int, end: int) -> Iterator[int]:
-    """Where sentences end among characters ``[start, end)``."""
+    """Where sentences end among characters ``[start, end)``; in text without capitals, they begin with small letters."""
+    is_small = _has_no_capitals(text[start : min(end, start + _CASED)])
+    beginning = _SMALL_BEGINNING if is_small else _BEGINNING
     for match in _MARKS.finditer(text, start, end):
-        if _BEGINNING.match(text, match.end(), end) or _ENDING_ALONE.search(match[0]):
+        if _ENDING_ALONE.search(match[0]):
             yield match.end()
+        elif beginning.match(text, match.end(), end):
+            if not (is_small and _INITIAL.search(text, max(start, match.start() - 2), match.start())):
+                yield match.end()
+
+
+def _has_no_capitals(sample: str) -> bool:
+    """Whether hardly a sentence of a text can begin with a capital."""
+    return 100 * sum(map(str.isupper, sample)) < len(sample) and any(map(str.islower, sample))
 
 
 def line_ends(text: str, start: int, end: int) -> Iterator[int]:

@@ -8,12 +8,11 @@ have no SOURCE relationship: the docstore would look for the file's id, and inge
 from __future__ import annotations
 
 import asyncio
-import pickle
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 from llama_index.core.bridge.pydantic import (
@@ -31,7 +30,6 @@ from llama_index.core.schema import Document
 from deepseek_ocr_rag import (
     EXCLUDED_FROM_EMBEDDING,
     EXCLUDED_FROM_LLM,
-    ChunkOptions,
     Engine,
     FigureOptions,
     FigureReading,
@@ -50,7 +48,9 @@ from deepseek_ocr_rag import (
 )
 from deepseek_ocr_rag import Document as ReadDocument
 
+from .chunking import ChunkFields
 from .events import announced, in_span
+from .relations import link_families
 
 SHOWN = ("source", "file_name", "page_label", "section_path")
 """Our keys that somebody is shown."""
@@ -64,12 +64,15 @@ _SCHEME = re.compile(r"\A\s*(?:[a-z][a-z0-9+.-]*:)?[/\\]*", re.IGNORECASE)
 _places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
-class DeepSeekOCRReader(BasePydanticReader):
+class DeepSeekOCRReader(ChunkFields, BasePydanticReader):
     """Reads PDFs, pictures and office files with DeepSeek-OCR, or offline.
 
     The metadata of each document says where its text stands: ``source``, ``page_number``, ``page_label`` and
     ``regions``, the boxes of its lines, for ``deepseek_ocr_rag.locate`` and ``highlight_page``. An embedder is shown
     the text and its ``section_path`` only.
+
+    In mode ``chunk``, the options of :class:`ChunkFields` say how chunks are cut. With ``strategy="parent_child"``
+    parents come before their children, with relations: index ``get_leaf_nodes(documents)`` alone.
 
     What each page and the whole load cost is told by LlamaIndex's instrumentation, see :mod:`.events`.
 
@@ -79,6 +82,8 @@ class DeepSeekOCRReader(BasePydanticReader):
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)  # a wrong option must not show the key beside it
+
+    KEPT: ClassVar[tuple[str, ...]] = ("engine", "fallback", "tokenizer")
 
     mode: Mode = Field(default="page", description="What one document is: a page, a whole file, or a chunk.")
     engine: Literal["auto", "local"] | Engine = Field(
@@ -120,8 +125,6 @@ class DeepSeekOCRReader(BasePydanticReader):
     allow_urls: bool = Field(default=False, description="Whether http and https inputs are fetched.")
     workers: int = Field(default=0, ge=0, description="Worker processes; 0 is one for each core, four at most.")
     page_seconds: float = Field(default=120.0, gt=0, description="Time limit of one page in a worker.")
-    max_tokens: int = Field(default=512, description="Budget of a chunk, section path included, in mode 'chunk'.")
-    tokenizer: str = Field(default="cl100k_base", description="Vocabulary that chunks are counted with.")
     on_error: Literal["raise", "skip"] | None = Field(
         default=None,
         description="What to do about a file that cannot be read. None skips it in folders, globs and lists.",
@@ -168,24 +171,8 @@ class DeepSeekOCRReader(BasePydanticReader):
 
     @model_validator(mode="after")
     def _check_options(self) -> DeepSeekOCRReader:
-        self._chunk_options()
         self._options(None, None)
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The state to pickle. The base class takes what cannot be pickled from the reader itself, and in silence.
-
-        Raises:
-            TypeError: If the engine cannot be pickled; another one must not take its place.
-        """
-        for engine in (self.engine, self.fallback):
-            try:
-                pickle.dumps(engine)
-            except Exception as error:  # objects raise what they like
-                raise TypeError(
-                    f"{type(engine).__name__} cannot be pickled: use num_workers=None, or another engine"
-                ) from error
-        return super().__getstate__()
 
     @in_span
     def load_data(
@@ -273,14 +260,17 @@ class DeepSeekOCRReader(BasePydanticReader):
             return None
         return FigureOptions(folder=self.figures, read=self.figures_read)
 
-    def _chunk_options(self) -> ChunkOptions:
-        return ChunkOptions(max_tokens=self.max_tokens, counter=self.tokenizer)
-
     def _documents(self, document: ReadDocument, extra_info: Mapping[str, Any]) -> Iterator[Document]:
         if self.failed_pages == "raise":
             check_pages(document)
-        for record in records(document, self.mode, options=self._chunk_options(), keep_blank=self.keep_blank):
-            yield _document(record, self._id(record), extra_info)
+        found = records(document, self.mode, options=self.chunk_options(), keep_blank=self.keep_blank)
+        made = (_document(record, self._id(record), extra_info) for record in found)
+        if self.mode == "chunk" and self.strategy == "parent_child":
+            families = list(made)
+            link_families(families)
+            yield from families
+        else:
+            yield from made
 
     def _id(self, record: Record) -> str:
         source = record.metadata["source"]

@@ -10,18 +10,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
-from llama_index.core.bridge.pydantic import Field, model_validator
+from llama_index.core.bridge.pydantic import Field
 from llama_index.core.node_parser import NodeParser
 from llama_index.core.node_parser.interface import IdFuncCallable
 from llama_index.core.node_parser.node_utils import build_nodes_from_splits
-from llama_index.core.schema import BaseNode, Document, MetadataMode, RelatedNodeInfo, TextNode
+from llama_index.core.schema import BaseNode, Document, MetadataMode, TextNode
 from llama_index.core.utils import get_tqdm_iterable
 
 from deepseek_ocr_rag import EXCLUDED_FROM_EMBEDDING, ChunkOptions, Excerpt, rechunk
 
 from .base import exclusions
+from .chunking import ChunkFields
+from .relations import lead_to_sources, link_families, link_neighbours
 
 SLACK = 2
 """Tokens of parts may add up to less than those of the whole, at the one joint between metadata and text."""
@@ -36,32 +38,28 @@ def content_id(i: int, doc: BaseNode) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{doc.node_id}/{i}"))
 
 
-class DeepSeekOCRNodeParser(NodeParser):
+class DeepSeekOCRNodeParser(ChunkFields, NodeParser):
     """Cuts documents along headings and tables, under a budget of tokens that counts the section path too.
 
     Works on documents of other readers as well; their nodes have a section path, but no boxes.
+
+    Nodes lead to their document, and to those before and after them in it. With ``strategy="parent_child"`` parents
+    lead to their children and back, and to other parents: index ``get_leaf_nodes(nodes)``, keep all in the docstore,
+    and ``AutoMergingRetriever`` puts them together again.
 
     Raises:
         UnknownChunk: If a document's ``regions`` are not as the reader made them.
         ValueError: If a document shows the embedder so much metadata that no room for text is left.
     """
 
-    max_tokens: int = Field(default=512, description="Hard budget for what is embedded of a node.")
-    tokenizer: str = Field(default="cl100k_base", description="Vocabulary that tokens are counted with.")
+    KEPT: ClassVar[tuple[str, ...]] = ("tokenizer", "id_func")
+
     id_func: IdFuncCallable = Field(default=content_id, description="Function to generate node IDs.")
 
     @classmethod
     def class_name(cls) -> str:
         """The type's tag in serialized parsers and in cache keys."""
         return "DeepSeekOCRNodeParser"
-
-    @model_validator(mode="after")
-    def _check_options(self) -> DeepSeekOCRNodeParser:
-        self._options()
-        return self
-
-    def _options(self) -> ChunkOptions:
-        return ChunkOptions(max_tokens=self.max_tokens, counter=self.tokenizer)
 
     def _parse_nodes(
         self,
@@ -75,17 +73,16 @@ class DeepSeekOCRNodeParser(NodeParser):
         return parsed
 
     def _postprocess_parsed_nodes(self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]) -> list[BaseNode]:
-        """What the base class does, without its search for offsets, which we know, and without the regions of others.
-
-        Relations carry the metadata of the page and both neighbours into every vector's payload.
-        """
-        offsets = [(node.start_char_idx, node.end_char_idx) if isinstance(node, TextNode) else None for node in nodes]
-        done = super()._postprocess_parsed_nodes(nodes, parent_doc_map)
-        for node, offset in zip(done, offsets, strict=True):
-            if isinstance(node, TextNode) and offset is not None:
-                node.start_char_idx, node.end_char_idx = offset
-            node.relationships = {kind: _without_regions(info) for kind, info in node.relationships.items()}
-        return done
+        """What the base class does, without its search for offsets, which we know, and by role."""
+        for node in nodes:
+            document = parent_doc_map.get(node.ref_doc_id or "")
+            if document is not None:
+                node.metadata = {**document.metadata, **node.metadata}
+        lead_to_sources(nodes, parent_doc_map)
+        if self.include_prev_next_rel:
+            link_neighbours(nodes)
+        link_families(nodes)
+        return nodes
 
     def _cut(self, node: BaseNode) -> list[TextNode]:
         hidden, hidden_from_llm = _hidden(node)
@@ -107,7 +104,7 @@ class DeepSeekOCRNodeParser(NodeParser):
 
     def _room_beside(self, node: BaseNode, hidden: set[str]) -> ChunkOptions:
         """The options, with the budget that other metadata leaves, where somebody shows it to the embedder."""
-        options = self._options()
+        options = self.chunk_options()
         own = {*EXCLUDED_FROM_EMBEDDING, "section_path"}
         shown = [
             node.metadata_template.format(key=key, value=value)
@@ -117,7 +114,13 @@ class DeepSeekOCRNodeParser(NodeParser):
         if not shown:
             return options
         taken = options.token_counter(node.metadata_separator.join(["", *shown, "\n"])) + SLACK
-        return replace(options, max_tokens=options.max_tokens - taken)
+        left = options.max_tokens - taken
+        return replace(
+            options,
+            max_tokens=left,
+            overlap=max(0, min(options.overlap, (left - 1) // 2)),
+            parent_tokens=options.parent_tokens - taken,
+        )
 
 
 def _hidden(node: BaseNode) -> tuple[set[str], set[str]]:
@@ -126,9 +129,3 @@ def _hidden(node: BaseNode) -> tuple[set[str], set[str]]:
         set(node.excluded_embed_metadata_keys) - {"section_path"},
         set(node.excluded_llm_metadata_keys) - {"section_path"},
     )
-
-
-def _without_regions(info: RelatedNodeInfo | list[RelatedNodeInfo]) -> RelatedNodeInfo | list[RelatedNodeInfo]:
-    if isinstance(info, list) or "regions" not in info.metadata:
-        return info
-    return info.model_copy(update={"metadata": {key: info.metadata[key] for key in info.metadata if key != "regions"}})
