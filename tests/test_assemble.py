@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag.assemble import HEADINGS_AHEAD, MARGINS_AHEAD, DocumentInfo, assemble, assembled
-from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Heading, OutlineEntry, Page, Table
+from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Heading, Line, OutlineEntry, Page, Table
 from deepseek_ocr_rag.geometry import Box
 from deepseek_ocr_rag.tables import table_markdown
 
@@ -297,16 +297,50 @@ def test_pages_that_do_not_follow_each_other_are_not_joined():
         ("a sentence with a hy-", "phen", True),
         ("a sentence.", "another", False),
         ("he said “no.”", "and left", False),
-        ("a sentence that", "Ends differently", False),
+        ("a sentence of words", "Ends differently", False),
         ("没有句号", "接着", False),
     ],
 )
 def test_a_paragraph_goes_on_over_a_page_break(end, begin, goes_on):
+    end = f"Before it there are other words, as many as paragraphs have: {end}"
     document = join(
         [block("paragraph", end)],
         [block("page_header", "x", box=TOP), block("paragraph", begin), block("paragraph", "y")],
     )
     assert [item.continues for item in document.blocks()] == ["", "", f"1/{end}" if goes_on else "", ""]
+
+
+def test_what_becomes_a_heading_continues_nothing():
+    """A bold line behind a figure, which the engine calls a paragraph, and a full last line above it."""
+
+    def lines(count, *, last=0.9):
+        return tuple(
+            Line(
+                start=at,
+                end=at + 1,
+                box=Box(left=0.1, top=0.2 + 0.02 * at, right=0.9 if at < count - 1 else last, bottom=0.215 + 0.02 * at),
+                source="text_layer",
+            )
+            for at in range(count)
+        )
+
+    prose = "Some text stands here that says what has to be said about it, in a sentence of some length. " * 2
+    cut = prose + "and the results of this were such that all were glad with the outcome of the trial"
+    places = (Box(left=0.1, top=0.05 + 0.1 * at, right=0.9, bottom=0.1 + 0.1 * at) for at in range(9))
+    bold = {"font_size": 10.0, "is_bold": True}
+    document = join(
+        [
+            block("heading", "Methods", box=next(places), **bold),
+            block("paragraph", prose, box=next(places), font_size=10.0, name="a"),
+            block("heading", "Data", box=next(places), **bold),
+            block("paragraph", cut, box=next(places), font_size=10.0, lines=lines(4)),
+            block("figure", "", box=next(places)),
+            block("paragraph", "Results of the trial", box=next(places), lines=lines(1, last=0.4), **bold),
+            block("paragraph", prose, box=next(places), font_size=10.0, name="b"),
+        ]
+    )
+    assert "Results of the trial" in [heading.text for heading in document.headings]
+    assert not any(item.continues or item.continued_by for item in document.blocks())
 
 
 # What holds for every document
@@ -320,8 +354,8 @@ BLOCKS = st.builds(
     st.sampled_from(list(BlockKind)),
     TEXTS,
     st.sampled_from([TOP, MIDDLE, BOTTOM, None]),
-    st.one_of(st.just(0.0), st.floats(1, 40), st.just(float("inf"))),
-    st.integers(-1, 9),
+    st.one_of(st.just(0.0), st.floats(1, 40), st.just(1e300)),
+    st.integers(0, 9),
 )
 TABLES = st.integers(1, 2).flatmap(
     lambda columns: st.lists(st.lists(TEXTS, min_size=columns, max_size=columns), min_size=1, max_size=3)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.chunk import WHOLE_PAGE, Chunk, ChunkOptions, chunk_document, chunk_pages
+from deepseek_ocr_rag.chunk import WHOLE_PAGE, Chunk, ChunkOptions, chunk_document, chunk_markdown, chunk_pages
 from deepseek_ocr_rag.chunking.breaks import visible_break
 from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Line, Page, Table
 from deepseek_ocr_rag.geometry import Box
@@ -691,11 +691,25 @@ def test_chunks_come_before_later_pages_are_read():
         ({"overlap": -1}, "0 or more"),
         ({"strategy": "pages"}, "parent_child"),
         ({"strategy": "parent_child", "parent_tokens": 512}, "larger"),
+        ({"parent_tokens": -5}, "at least 16"),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(options, words_):
     with pytest.raises(ValueError, match=words_):
         ChunkOptions(**options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_tokens": "512"}, {"max_tokens": None}, {"max_tokens": 20.5}, {"overlap": True}]
+)
+def test_budgets_that_are_no_numbers_of_tokens_are_named(options):
+    with pytest.raises(TypeError, match=f"{next(iter(options))} is .* whole number"):
+        ChunkOptions(**options)
+
+
+def test_bytes_are_no_markdown():
+    with pytest.raises(TypeError, match="bytes"):
+        chunk_markdown(b"# A")
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -231,6 +231,27 @@ def test_metadata_with_joined_regions_promises_no_lines() -> None:
     assert outcomes[-1] == "none"
 
 
+def test_a_block_without_a_place_does_not_hide_the_lines_of_the_others() -> None:
+    title = Block(id="t", kind=BlockKind.HEADING, text="The dam in the valley", page_number=2, level=1)
+    boxed = Block(
+        id="b",
+        kind=BlockKind.PARAGRAPH,
+        text=FIRST,
+        page_number=2,
+        boxes=(Box(left=0.1, top=0.5, right=0.9, bottom=0.8),),
+    )
+    document = make_document((), (title, make_block(SECOND, page=2, top=0.1), boxed))
+    (chunk,) = chunk_document(document)
+    stored = Passage.from_metadata(chunk.text, chunk_metadata(document, chunk))
+    for where in (chunk, stored):
+        citation = locate("Three companies answered, of which one withdrew its offer", where)
+        assert (citation.status, citation.precision, lines_of(citation)) == ("verified", "line", [(2, 0), (2, 1)])
+        citation = locate("Divers found that two of the seven gates", where)
+        assert (citation.precision, [len(region.boxes) for region in citation.regions]) == ("block", [1])
+        citation = locate("The dam in the valley", where)
+        assert (citation.precision, citation.regions) == ("page", (CitationRegion(page_number=2),))
+
+
 def test_page_records_cite_the_page_where_nothing_else_is_known() -> None:
     page = DOCUMENT.pages[1]
     metadata = page_metadata(DOCUMENT, page, max_region_bytes=2)

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from deepseek_ocr_rag import Document, LocalEngine, records
+from deepseek_ocr_rag import ChunkOptions, Document, LocalEngine, records
 from deepseek_ocr_rag.cli import app
 from deepseek_ocr_rag.errors import CorruptSource
 from deepseek_ocr_rag.figures import FigureOptions
@@ -237,6 +237,21 @@ class TestConvert:
         result = run("convert", path, "--ocr", "none")
         assert (result.exit_code, result.stdout) == (4, "")
 
+    def test_a_file_stays_as_it_was_where_no_page_can_be_read(
+        self, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failed = replace(document, pages=tuple(replace(page, status="failed", blocks=()) for page in document.pages))
+        pretend(monkeypatch, failed)
+        (tmp_path / "report.md").write_text("what was there")
+        for form in ("md", "json", "html"):
+            result = run("convert", "report.pdf", "-o", tmp_path, "-f", form)
+            assert (result.exit_code, result.stdout) == (4, "")
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
+        pretend(monkeypatch, failed, replace(document, file_name="other.pdf"))
+        result = run("convert", "report.pdf", "other.pdf", "-o", tmp_path)
+        assert (result.exit_code, result.stdout) == (1, f"{tmp_path / 'other.md'}\n")
+        assert (tmp_path / "report.md").read_text() == "what was there"
+
     def test_an_address_is_not_fetched_unless_it_may_be(self) -> None:
         result = run("convert", "http://127.0.0.1:9/report.pdf")
         assert result.exit_code == 4
@@ -252,9 +267,12 @@ class TestConvert:
         assert "\x1b" not in line
         assert "\x07" not in line
 
-    def test_a_folder_that_cannot_be_written_is_one_line(self, report: Path, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_read(
+        self, report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pretend(monkeypatch, OSError("is read"))
         (tmp_path / "file").touch()
-        result = run("convert", report, "-o", tmp_path / "file" / "out")
+        result = run("convert", report, "-o", tmp_path / "file" / "new" / "out")
         assert result.exit_code == 2
         assert "cannot be written" in error_of(result)
 
@@ -277,6 +295,32 @@ class TestChunk:
         assert len(chunks) >= 2
         assert all(chunk["metadata"]["token_count"] <= 16 for chunk in chunks)
         assert run("chunk", report, "--max-tokens", "2").exit_code == 2
+
+    def test_the_ways_to_cut_are_the_chunkers(self, report: Path, document: Document) -> None:
+        result = run("chunk", report, *("--max-tokens", "16", "--strategy", "parent_child", "--parent-tokens", "64"))
+        lines = [json.loads(line)["metadata"] for line in result.stdout.splitlines()]
+        assert {line["chunk_role"] for line in lines} == {"parent", "child"}
+        given = ("--overlap", "7", "--max-tokens", "20", "--strategy", "page", "--tokenizer", "approx")
+        options = ChunkOptions(max_tokens=20, overlap=7, strategy="page", counter="approx")
+        wanted = [record.id for record in records(document, "chunk", options=options)]
+        assert [json.loads(line)["id"] for line in run("chunk", report, *given).stdout.splitlines()] == wanted
+        assert len(wanted) > 2
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (("--max-tokens", "20", "--overlap", "10"), "overlap is 10"),
+            (("--strategy", "parent_child", "--parent-tokens", "512"), "parent_tokens is 512"),
+            (("--counter", "words"), "no vocabulary called 'words'"),
+            (("--strategy", "words"), "--strategy"),
+        ],
+    )
+    def test_ways_to_cut_that_make_no_sense_are_wrong_usage(
+        self, report: Path, options: tuple[str, ...], said: str
+    ) -> None:
+        result = run("chunk", report, *options)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert said in " ".join(result.stderr.replace("│", " ").split())
 
     def test_an_output_that_cannot_be_written_is_one_line(self, report: Path, tmp_path: Path) -> None:
         result = run("chunk", report, "-o", tmp_path / "none" / "chunks.jsonl")

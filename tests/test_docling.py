@@ -307,14 +307,63 @@ def test_pictures_are_referred_to_and_not_read(image: str, uri: str | None) -> N
         ("\\[\nx = 1\n\\]", "x = 1"),
         ("$x$", "x"),
         (" E = mc ", "E = mc"),
-        ("$$a$$ and $$b$$", "$$a$$ and $$b$$"),
-        ("$$$$", "$$$$"),
+        ("\\[ a \\\\[2pt] b \\]", "a \\\\[2pt] b"),
     ],
 )
 def test_formulas_are_without_their_signs(text: str, formula: str) -> None:
     [item] = made_of(block("m", "formula", text)).texts
     assert (item.label, item.text, item.orig) == ("formula", formula, text)
     assert places(item) == [(1, (0, len(formula)))]
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("\\[ E=mc^2 \\] (3)", "E=mc^2 \\tag{3}"),
+        ("$$ E $$\n(3.1a)", "E \\tag{3.1a}"),
+        ("$$ E $$ \\tag{3}", "E \\tag{3}"),
+    ],
+)
+def test_a_formulas_number_is_its_tag(text: str, formula: str) -> None:
+    [item] = made_of(block("m", "formula", text)).texts
+    assert (item.label, item.text, item.orig) == ("formula", formula, text)
+    number = formula[formula.index("{") + 1 : -1]
+    assert [item.text[slice(*prov.charspan)] for prov in item.prov] == [formula.partition(" \\tag")[0], number]
+
+
+@pytest.mark.parametrize("text", ["$$a$$ and $$b$$", "$$$$", "$a$ where $b$", "\\[ E \\tag{1} \\] (1)"])
+def test_what_is_not_one_formula_is_text(text: str) -> None:
+    [item] = made_of(block("m", "formula", text)).texts
+    assert (item.label, item.text) == ("text", text)
+
+
+def test_headings_as_high_as_the_title_keep_their_levels() -> None:
+    title = block("t", "title", "Title", level=1)
+    for levels, found in (((1, 2), [1, 2]), ((2, 3), [1, 2])):
+        headings = (block(f"h{level}", "heading", "Part", level=level) for level in levels)
+        made = made_of(title, *headings)
+        assert [item.level for item in made.texts if item.label == "section_header"] == found
+
+
+def test_a_list_over_a_page_break_is_one() -> None:
+    made = made_of(
+        block("a", "list_item", "1. one"),
+        block("n", "footnote", "1 A note."),
+        block("f", "page_footer", "1"),
+        block("b", "list_item", "2. two", 2),
+    )
+    found = [(depth, label) for depth, label, _ in tree(made) if label.startswith("list")]
+    assert found == [(1, "list"), (2, "list_item"), (2, "list_item")]
+
+
+def test_of_two_cells_at_one_place_the_last_counts_and_none_is_outside() -> None:
+    cells = tuple(
+        Cell(row=0, column=column, text=text, column_span=10**9)
+        for column, text in ((0, "old"), (0, "new"), (7, "outside"))
+    )
+    grid = Table(rows=1, columns=2, cells=cells)
+    data = made_of(block("t", "table", table_markdown(grid), table=grid)).tables[0].data
+    assert [(cell.text, cell.col_span) for cell in data.table_cells] == [("new", 2)]
 
 
 def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

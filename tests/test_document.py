@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from deepseek_ocr_rag.document import Block, BlockKind, Document, Page, block_markdown, from_dict
 from deepseek_ocr_rag.geometry import Box
 
-st.register_type_strategy(float, st.floats(allow_nan=False))  # NaN is not equal to itself
+# Numbers that every field takes.
+st.register_type_strategy(int, st.integers(1, 300))
+st.register_type_strategy(float, st.floats(0, allow_infinity=False))
 st.register_type_strategy(Box, st.builds(Box.from_fractions, *[st.floats(0, 1)] * 4))
 
 
@@ -50,8 +52,19 @@ def test_a_box_of_three_numbers_is_refused() -> None:
         (BlockKind.LIST_ITEM, 1, "bottles", "  - bottles"),
         (BlockKind.LIST_ITEM, 0, "12. bottles", "12. bottles"),
         (BlockKind.LIST_ITEM, 0, "* bottles", "* bottles"),
+        (BlockKind.LIST_ITEM, 0, "100 g flour", "- 100 g flour"),
+        (BlockKind.LIST_ITEM, 0, "1990 was wet", "- 1990 was wet"),
+        (BlockKind.LIST_ITEM, 0, "1.5 l of milk", "- 1.5 l of milk"),
+        (BlockKind.LIST_ITEM, 0, "a) alpha", "- a) alpha"),
+        (BlockKind.LIST_ITEM, 0, "•", ""),
+        (BlockKind.HEADING, 2, " \n", ""),
+        (BlockKind.HEADING, 2, "A long\ntitle", "## A long title"),
+        (BlockKind.HEADING, 2, "In C #", "## In C \\#"),
         (BlockKind.CODE, 0, "x = 1", "```\nx = 1\n```"),
-        (BlockKind.PARAGRAPH, 0, "# not a heading", "# not a heading"),
+        (BlockKind.CODE, 0, "a\n````\nb", "`````\na\n````\nb\n`````"),
+        (BlockKind.PARAGRAPH, 0, "# not a heading", "\\# not a heading"),
+        (BlockKind.FIGURE, 0, "# a heading in a figure", "# a heading in a figure"),
+        (BlockKind.FIGURE, 0, "<!-- page 7 -->", "\\<!-- page 7 -->"),
     ],
 )
 def test_blocks_as_markdown(kind: BlockKind, level: int, text: str, expected: str) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from deepseek_ocr_rag import Block, BlockKind, Box, Cell, Document, Heading, Page, Table
 from deepseek_ocr_rag.export import Format, OutputFolder, exported
+from deepseek_ocr_rag.sheets import table_csv
 from deepseek_ocr_rag.tables import table_markdown
 from deepseek_ocr_rag.webpage import document_html
 
@@ -125,7 +126,8 @@ def read(*blocks: Block) -> Reader:
 )
 def test_every_kind_has_its_element_with_its_place(kind: BlockKind, level: int, tag: str) -> None:
     found, attributes, text, _ = read(block(1, kind, level=level)).with_block("p1-b1")
-    assert (found, text) == (tag, "words")
+    assert (found, text.removeprefix("\n")) == (tag, "words")
+    assert text.startswith("\n") == (tag == "pre")  # browsers take it away
     assert (attributes["data-page"], attributes["data-box"]) == ("1", "1000 2000 3000 4000")
 
 
@@ -160,6 +162,36 @@ def test_a_table_keeps_its_spans_its_header_and_the_places_of_its_cells() -> Non
     ]
     assert page.elements[-2][1]["data-box"] == "1000 2000 3000 4000"
     assert page.with_block("p1-b1")[0] == "table"
+
+
+def test_code_keeps_its_first_lines_and_has_newlines_of_one_sort() -> None:
+    written = document_html(document([block(1, BlockKind.CODE, "\n\nx = 1\r\ny")]))
+    assert re.findall(r"<pre [^>]*>(.*?)</pre>", written, re.DOTALL) == ["\n\n\nx = 1\ny"]
+
+
+def test_a_page_is_called_by_the_title_that_stands_on_it() -> None:
+    title = block(1, BlockKind.TITLE, "The Weirs\nof the Upper River", level=1)
+    for made, name in (
+        (document([title], title="scan-3.doc"), "The Weirs of the Upper River"),
+        (document([], title="scan-3.doc"), "scan-3.doc"),
+        (document([]), "report.pdf"),
+    ):
+        assert f"<title>{name}</title>" in document_html(made)
+
+
+def test_a_header_of_more_rows_than_there_are_is_all_of_the_table() -> None:
+    table = Table(rows=1, columns=1, cells=(Cell(row=0, column=0, text="a"),), header_rows=3)
+    page = read(block(1, BlockKind.TABLE, table=table))
+    assert [text for tag, _, text, _ in page.elements if tag == "th"] == ["a"]
+
+
+def test_of_two_cells_at_one_place_every_form_has_the_last() -> None:
+    cells = tuple(Cell(row=0, column=column, text=text) for column, text in ((0, "old"), (0, "new"), (7, "outside")))
+    table = Table(rows=1, columns=1, cells=cells)
+    made = document([block(1, BlockKind.TABLE, table_markdown(table), table=table)])
+    for text in (exported(made, "md"), exported(made, "html"), table_csv(table)):
+        assert "new" in text
+        assert not re.search("old|outside", text)
 
 
 def test_lists_are_nested_and_numbered_as_on_the_page() -> None:
@@ -279,7 +311,10 @@ def test_any_text_gives_a_well_formed_page_of_known_elements(found: list[tuple[B
     for at, (kind, text, _) in enumerate(found):
         said = page.with_block(f"p1-b{at}")[2]
         if kind not in (BlockKind.LIST_ITEM, BlockKind.FIGURE):
-            assert said == re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
+            first = "\n" if kind in (BlockKind.CODE, BlockKind.TABLE) else ""
+            shown = text.replace("\r\n", "\n")
+            unseen = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
+            assert said == first + re.sub(unseen, "\ufffd", shown)
 
 
 def check(html: str) -> Reader:

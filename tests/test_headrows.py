@@ -52,6 +52,12 @@ HEADED = {
         1,
         "Variable | 95% CI | p\nSex | 31.5 to 47.1 | 0.01\nAge | 92.6 to 95.0 | 0.3",
     ),
+    "a typical name over the only numbers": (1, "Item | Unit price (EUR)\nTea | 2\nMilk | 1\nJuice | 3"),
+    "a unit over the only numbers": (
+        1,
+        r"Anthracene | Half of them ( \( ^\circ \) C)" "\nAnMe | 165\nAnEt | 170\nAnPr | -8.4",
+    ),
+    "numbers in both columns": (1, "Year | Visits\n2019 | 100\n2020 | 110\n2021 | 200"),
 }
 BARE = {
     "rows from the middle of a table": "07/17/2015 | Boeing | 65\n07/18/2015 | Safeway | 113\n08/01/2015 | Oakley | 7",
@@ -63,6 +69,19 @@ BARE = {
     "sections": "AFRICA*3\nAlgeria | 33 003 | 33 461\nAngola | 15 421 | 15 977\nBenin | 7 000 | 7 100",
     "years over years": "Founded | 1950\nClosed | 1960\nOpened | 1970",
     "one row": "Name | Count | Sum",
+    "a form": "Name | Ann\nAge | 37\nHeight | 172\nWeight | 60",
+    "a form with a company": "Name | Price Brothers\nAge | 37\nHeight | 172\nWeight | 60",
+    "a form with a doctor": "Name | Ann Lee (PhD)\nAge | 37\nHeight | 172\nWeight | 60",
+    "an invoice's data": "Invoice | No.\nDate | 2024-01-02\nAmount | 500\nDue | 2024-02-02",
+    "opening hours": "Monday | closed\nTuesday | 9-17\nWednesday | 9-17\nThursday | 9-17",
+    "prices": "Coffee | free\nTea | 2.50\nMilk | 1.20\nJuice | 3.00",
+    "nothing was found": "Lead | ND | ND\nZinc | 0.5 | 0.7\nIron | 1.2 | 1.4\nTin | 0.1 | .2",
+    "nobody was there": "Ann | absent | absent\nBob | 7 | 3\nCid | 9 | 4\nDan | 4 | 2",
+    "the same word twice": "Ann | ill | ill\nBob | 7 | 3\nCid | 9 | 4\nDan | 4 | 2",
+    "a contract": "Term | until cancelled\nRate | 3.5%\nFee | 20\nCap | 400",
+    "a data sheet": "Material | steel\nLength | 12 mm\nWidth | 30 mm\nMass | 4 kg",
+    "a data sheet with a name": "Model | X200\nLength | 12\nWidth | 30\nMass | 4",
+    "contents": "Preface | iii\nChapter 1 | 1\nChapter 2 | 20\nChapter 3 | 50",
 }
 
 

@@ -122,7 +122,7 @@ def test_a_chunk_has_every_key_in_order_with_its_type():
         "token_count": chunk.token_count,
         "engine": "local/text-layer",
         "page_status": "suspect",
-        "regions_precision": "page",
+        "regions_precision": "block",
         "x0": 1000,
         "y0": 1000,
         "x1": 9000,
@@ -295,10 +295,16 @@ def test_regions_that_are_too_long_are_joined(limit, precision, count):
     assert (metadata["x0"], metadata["y0"], metadata["x1"], metadata["y1"]) == (1000, 2000, 5000, 2500)
 
 
-def test_precision_is_what_the_weakest_region_has():
+def test_precision_is_what_the_weakest_region_has_that_has_a_place():
     lined, boxed = block("a", "paragraph", "Lined text.", lined=True), block("b", "paragraph", "Boxed text.")
     bare = block("c", "paragraph", "Bare text.", boxed=False)
-    for blocks, precision in (((lined,), "line"), ((lined, boxed), "block"), ((lined, boxed, bare), "page")):
+    for blocks, precision in (
+        ((lined,), "line"),
+        ((lined, boxed), "block"),
+        ((lined, bare), "line"),
+        ((lined, boxed, bare), "block"),
+        ((bare, bare), "page"),
+    ):
         made = document(("1", blocks, {}))
         assert page_metadata(made, made.pages[0])["regions_precision"] == precision
 

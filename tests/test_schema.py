@@ -15,7 +15,9 @@ from deepseek_ocr_rag.document import SCHEMA, Block, BlockKind, Cell, Document, 
 from deepseek_ocr_rag.geometry import Box
 from deepseek_ocr_rag.schema import document_schema, published_schema, schema_text
 
-st.register_type_strategy(float, st.floats(allow_nan=False))  # NaN is not equal to itself
+# Numbers that every field takes.
+st.register_type_strategy(int, st.integers(1, 300))
+st.register_type_strategy(float, st.floats(0, allow_infinity=False))
 st.register_type_strategy(Box, st.builds(Box.from_fractions, *[st.floats(0, 1)] * 4))
 
 BOX = Box(left=0.1, top=0.2, right=0.3, bottom=0.4)
@@ -84,7 +86,9 @@ def test_the_same_major_version_is_read(validator: Draft202012Validator, named: 
     assert Document.from_dict(data) == REPORT
 
 
-@pytest.mark.parametrize("named", ["deepseek-ocr-rag/document/2", "deepseek-ocr-rag/document/10", "x", "", 1, None])
+@pytest.mark.parametrize(
+    "named", ["deepseek-ocr-rag/document/2", f"{SCHEMA}0", f"{SCHEMA}.abc", f"{SCHEMA}.", "x", 1, None]
+)
 def test_another_format_is_refused(validator: Draft202012Validator, named: object) -> None:
     data = REPORT.to_dict() | {"schema": named}
     assert not validator.is_valid(data)
@@ -114,12 +118,33 @@ IN_BLOCK = ("pages", 0, "blocks", 0)
     ("path", "value"),
     [
         (("total_pages",), "1"),
+        (("total_pages",), True),
+        (("total_pages",), 1.5),
         (("extra",), 1),
+        (("pages",), {}),
+        (("pages",), ""),
+        (("metadata",), {"title": 5}),
+        (("metadata",), []),
+        (("pages", 0, "warnings"), "could not be read"),
+        (("pages", 0, "number"), 0),
+        (("pages", 0, "number"), -5),
+        (("pages", 0, "width"), True),
+        (("pages", 0, "width"), -1),
+        (("pages", 0, "turn"), False),
         (("pages", 0, "status"), "fine"),
         (("pages", 0, "turn"), 45),
         ((*IN_BLOCK, "kind"), "para"),
         ((*IN_BLOCK, "extra"), ""),
         ((*IN_BLOCK, "joint"), "glue"),
+        ((*IN_BLOCK, "level"), -1),
+        ((*IN_BLOCK, "page_number"), 0),
+        ((*IN_BLOCK, "lines", 0, "start"), -1),
+        ((*IN_BLOCK, "boxes"), {}),
+        ((*IN_BLOCK, "boxes"), [[0, 0, 1, 1, 1]]),
+        ((*IN_BLOCK, "boxes"), [[False, 0, 1, 1]]),
+        ((*IN_BLOCK, "table", "rows"), 10**9),
+        ((*IN_BLOCK, "table", "header_rows"), -1),
+        ((*IN_BLOCK, "table", "cells", 0, "row_span"), 0),
         ((*IN_BLOCK, "boxes"), [[0, 0, 1]]),
         ((*IN_BLOCK, "boxes"), [[0, 0, 2, 1]]),
         ((*IN_BLOCK, "table"), []),

@@ -33,7 +33,22 @@ def test_a_spanning_cell_stands_once() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", '=HYPERLINK("http://x","y")', "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "＝1", "-a"],
+    [
+        "=1+1",
+        '=HYPERLINK("http://x","y")',
+        "+1+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        " =1",
+        "＝1",
+        "-a",
+        "\ufeff=1",
+        "\x00=1",
+        "\u200b=1",
+        "\u2060 @x",
+        "﹦1",
+    ],
 )
 def test_what_a_spreadsheet_would_calculate_is_text(text: str) -> None:
     assert next(csv.reader(io.StringIO(table_csv(table((text,)))))) == [f"'{text}"]
@@ -41,7 +56,24 @@ def test_what_a_spreadsheet_would_calculate_is_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["-1", "+3.5%", "- 0.1024", "-1,234.50", "-1.2e-5", "-€ 5", "-3 €", "1-2", "a=b", "−5"]
+    "text",
+    [
+        "-1",
+        "+3.5%",
+        "- 0.1024",
+        "-1,234.50",
+        "-1.2e-5",
+        "-€ 5",
+        "-3 €",
+        "1-2",
+        "a=b",
+        "−5",
+        "-",
+        "--",
+        "—",
+        " - ",
+        "\ufeff-",
+    ],
 )
 def test_signed_numbers_and_other_texts_stay_as_they_are(text: str) -> None:
     assert next(csv.reader(io.StringIO(table_csv(table((text,)))))) == [text]

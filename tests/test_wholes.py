@@ -99,6 +99,20 @@ def test_spans_and_boxes_move_with_their_rows() -> None:
     ]
 
 
+def test_a_part_counts_the_header_that_it_repeats_itself() -> None:
+    first = block(1, "a", table([HEADER, ["kg", "m"], ["x", "1"]], headers=2))
+    rest = block(2, "b", table([HEADER, ["y", "2"], ["z", "3"]], headers=1, repeats_header=True), continues="a")
+    [whole] = whole_tables(document(first, rest))
+    assert texts(whole.table) == [*HEADER, "kg", "m", "x", "1", "y", "2", "z", "3"]
+
+
+def test_cells_do_not_reach_into_the_next_part() -> None:
+    cells = (Cell(row=0, column=0, text="a", row_span=3), Cell(row=1, column=0, text="nowhere"))
+    parts = [block(1, "a", Table(rows=1, columns=1, cells=cells)), block(2, "b", table([["b"]]), continues="a")]
+    whole = whole_table(parts)
+    assert [(cell.row, cell.text, cell.row_span) for cell in whole.table.cells] == [(0, "a", 1), (1, "b", 1)]
+
+
 def test_a_part_with_other_columns_and_links_in_a_circle_lose_nothing() -> None:
     one = block(1, "a", table([["1"]]), continues="c")
     two = block(2, "b", table([["2", "3"]]), continues="a")

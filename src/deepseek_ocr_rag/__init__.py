@@ -57,7 +57,7 @@ from .sheets import table_csv
 from .source import Input
 from .spending import Spending
 from .tables import table_html, table_markdown, table_rows
-from .tokens import TokenCounter, token_counter
+from .tokens import TokenCounter, Tokenizer, token_counter
 from .usage import Price, Usage
 from .webpage import document_html
 from .wholes import WholeTable, whole_tables
@@ -130,6 +130,7 @@ __all__ = [
     "Table",
     "Task",
     "TokenCounter",
+    "Tokenizer",
     "TruncatedOutput",
     "UnknownChunk",
     "UnsupportedSource",

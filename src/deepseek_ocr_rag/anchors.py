@@ -7,19 +7,26 @@ follow from the lines of those blocks, however the text was split, merged or rep
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 from .chunking.sections import lead, section_path
-from .document import Block, BlockKind
+from .document import Block, BlockKind, Line
 from .geometry import Box
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "deepseek-ocr-rag")
 """Ids of chunks, pages and documents are uuid5 in here: vector stores want UUIDs, and re-ingestion the same ones."""
 
 WHOLE_PAGE = Box(left=0, top=0, right=1, bottom=1)
+_NEARLY_ALL = 0.98
+"""A box over more of the page than this says no more than the page."""
+_VISIBLE = re.compile(r"\S")
+_NEWLINE = re.compile(r"\n")
 
 Role = Literal["", "parent", "child"]
 
@@ -100,32 +107,49 @@ class Chunk:
         return lead(self.headings) + self.text
 
 
+def is_whole_page(box: Box) -> bool:
+    """Whether a box says no more than the page, as those of text do of which no place is known."""
+    return box.area > _NEARLY_ALL
+
+
+def lines_showing(block: Block, start: int, end: int) -> Sequence[Line]:
+    """The lines that have some of the characters ``[start, end)`` of a block.
+
+    Lines are taken to be in order and not to overlap. Where they do, some may be missed.
+    """
+    lines = block.lines
+    first = max(0, bisect_left(lines, start, key=_line_start) - 1)
+    last = bisect_left(lines, end, first, key=_line_start)
+    return [line for line in lines[first:last] if max(line.start, start) < min(line.end, end)]
+
+
 def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegion]:
     """Where characters ``[start, end)`` of a block stand on the page, when they stand from ``at`` on in a text.
 
     One region for each line that has some of them. Where no line is known for any, the band of a table's rows, if they
     are some of its rows; else one for each box of the block; and the whole page for a block without boxes.
     """
-    page_number, found = block.page_number, False
-    for line in block.lines:
-        first, last = max(line.start, start), min(line.end, end)
-        if first < last:
-            found = True
-            yield ChunkRegion(
-                page_number=page_number,
-                box=line.box,
-                start=first + at - start,
-                end=last + at - start,
-                is_approximate=line.source == "ink",
-            )
-    if found:
+    page_number, lines = block.page_number, lines_showing(block, start, end)
+    for line in lines:
+        yield ChunkRegion(
+            page_number=page_number,
+            box=line.box,
+            start=max(line.start, start) + at - start,
+            end=min(line.end, end) + at - start,
+            is_approximate=line.source == "ink",
+        )
+    if lines:
         return
-    is_part = bool(block.text[:start].strip() or block.text[end:].strip())
+    is_part = bool(_VISIBLE.search(block.text, 0, start) or _VISIBLE.search(block.text, end))
     boxes = _band(block, start, end) if is_part and block.table and len(block.boxes) == 1 else block.boxes
     for box in boxes or (WHOLE_PAGE,):
         yield ChunkRegion(
             page_number=page_number, box=box, start=at, end=at + end - start, is_approximate=is_part or not boxes
         )
+
+
+def _line_start(line: Line) -> int:
+    return line.start
 
 
 def _band(block: Block, start: int, end: int) -> tuple[Box, ...]:
@@ -134,11 +158,18 @@ def _band(block: Block, start: int, end: int) -> tuple[Box, ...]:
     if table is None or not block.text.startswith("|"):
         return block.boxes
     # Line 0 of the markdown is the first row, line 1 the rule under it.
-    first, last = (max(0, block.text.count("\n", 0, place) - 1) for place in (start, max(start, end - 1)))
+    ends = _line_ends(block.text)
+    first, last = (max(0, bisect_left(ends, place) - 1) for place in (start, max(start, end - 1)))
     if last >= table.rows:
         return block.boxes
     height = box.height / table.rows
     return (replace(box, top=box.top + first * height, bottom=min(box.bottom, box.top + (last + 1) * height)),)
+
+
+@lru_cache(maxsize=8)
+def _line_ends(text: str) -> Sequence[int]:
+    """Where the newlines of a text stand; kept for a few texts, since chunks of a table come one after the other."""
+    return [match.start() for match in _NEWLINE.finditer(text)]
 
 
 def content_id(*facts: object) -> str:

@@ -68,13 +68,13 @@ def assembled(pages: Iterable[Page], *, outline: Sequence[OutlineEntry] = ()) ->
         return page
 
     def mark(page: Page) -> Page:
-        page = joined_within(tied(nested(ordered(margins.settled(page)))), words)
+        page = tied(nested(ordered(margins.settled(page))))
         levels.see(page)
         return page
 
     arrived = _later((arrive(page) for page in pages), by=MARGINS_AHEAD)
     marked = _later((mark(page) for page in arrived), by=HEADINGS_AHEAD)
-    yield from _joined((levels.settled(page) for page in marked), words)
+    yield from _joined((joined_within(levels.settled(page), words) for page in marked), words)
 
 
 def _later(pages: Iterable[Page], *, by: int) -> Iterator[Page]:
@@ -93,8 +93,7 @@ def _joined(pages: Iterable[Page], words: Words) -> Iterator[Page]:
     for page in pages:
         after = page
         if before is not None:
-            if page.number == before.number + 1:
-                before, after = joined(before, page, words)
+            before, after = joined(before, page, words)
             yield before
         before = after
     if before is not None:

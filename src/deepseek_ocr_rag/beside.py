@@ -29,9 +29,11 @@ class Pictures:
 
     def __init__(self, images: object) -> None:
         try:
-            listed = json.loads(images) if isinstance(images, str) else []
+            listed = json.loads(images) if images and isinstance(images, str) else None if images else []
         except (ValueError, RecursionError):
-            listed = []
+            listed = None
+        self.are_ours = isinstance(listed, list)
+        """Whether they are a list as we write it, or none at all."""
         self.listed = [image for image in listed if isinstance(image, str)] if isinstance(listed, list) else []
         self._images = {_written(image): image for image in self.listed}
         self._folders = {_folder(written): _folder(image) for written, image in self._images.items()}

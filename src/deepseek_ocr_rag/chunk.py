@@ -67,6 +67,7 @@ class ChunkOptions:
         parent_tokens: The budget of a parent, more than ``max_tokens``.
 
     Raises:
+        TypeError: If a budget is no whole number, or the counter cannot count.
         ValueError: If the budgets do not fit together, or the strategy or vocabulary is unknown.
     """
 
@@ -77,12 +78,18 @@ class ChunkOptions:
     parent_tokens: int = 2048
 
     def __post_init__(self) -> None:
+        for name in ("max_tokens", "overlap", "parent_tokens"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{name} is {value!r}; pass a whole number of tokens.")
         if self.max_tokens < SMALLEST_BUDGET:
             raise ValueError(f"max_tokens is {self.max_tokens}; give a chunk at least {SMALLEST_BUDGET} tokens.")
         if not 0 <= 2 * self.overlap < self.max_tokens:
             raise ValueError(f"overlap is {self.overlap}; it is 0 or more, and less than half of max_tokens.")
         if self.strategy not in get_args(Strategy):
             raise ValueError(f"strategy={self.strategy!r}: pass one of {', '.join(get_args(Strategy))}.")
+        if self.parent_tokens < SMALLEST_BUDGET:
+            raise ValueError(f"parent_tokens is {self.parent_tokens}; give a parent at least {SMALLEST_BUDGET} tokens.")
         if self.strategy == "parent_child" and self.parent_tokens <= self.max_tokens:
             raise ValueError(
                 f"parent_tokens is {self.parent_tokens}; parents are larger than their children ({self.max_tokens})."
@@ -139,8 +146,11 @@ def chunk_markdown(text: str, options: ChunkOptions | None = None, *, document_i
         document_id: What tells this text's chunks from those of others that say the same.
 
     Raises:
+        TypeError: If the text is none, such as bytes.
         ValueError: As :func:`chunk_document` does.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"cannot cut {type(text).__name__} as markdown: pass text.")
     return chunk_groups(passages(text), document_id=document_id, options=options or ChunkOptions())
 
 
@@ -186,7 +196,7 @@ class _Cutter:
 
     def _families(self, section: Section, packer: Packer) -> Iterator[Chunk]:
         packer.overlap = 0
-        small = replace(packer, budget=self._options.max_tokens, overlap=self._options.overlap, _again={})
+        small = replace(packer, budget=self._options.max_tokens, overlap=self._options.overlap)
         for packed in packer.pack(section.groups):
             parent = self._chunk(section, packed, role="parent")
             yield parent
@@ -261,7 +271,7 @@ def _written(shown: list[Shown]) -> tuple[str, list[tuple[Block | None, Anchor]]
     Neighbours that stand in the chunk just as in their block, such as rows, have one anchor.
     """
     last, begin = shown[0], shown[0].part.start
-    pieces = [last.part.before.lstrip()]
+    pieces = [last.part.opening]
     length = len(pieces[0])
     anchors: list[tuple[Block | None, Anchor]] = []
     for one in shown[1:]:
@@ -308,12 +318,7 @@ def _anchor(last: Shown, start: int, chunk_start: int) -> Anchor:
 def _span(parts: list[Part]) -> tuple[int, int]:
     """Where the parts of a markdown that a chunk is for stand in it, with what is written around them."""
     own = [part for part in parts if not part.is_overlap]
-    first, last = own[0], own[-1]
-    before = first.before.lstrip()
-    start = first.start - len(before)
-    is_there = start >= 0 and first.text.startswith(before, start)
-    goes_on = last.text.startswith(last.after, last.end)
-    return start if is_there else first.start, last.end + len(last.after) if goes_on else last.end
+    return own[0].span[0], own[-1].span[1]
 
 
 def _dominant_kind(shown: list[Shown]) -> BlockKind:

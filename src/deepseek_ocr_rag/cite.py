@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .chunk import WHOLE_PAGE, Chunk, ChunkRegion
-from .chunk import locate as place_block
+from .anchors import WHOLE_PAGE, Chunk, ChunkRegion, is_whole_page
+from .anchors import locate as place_block
 from .document import Document, to_dict
 from .geometry import Box
 from .metadata import Precision, parse_regions
@@ -68,8 +68,9 @@ class Citation:
 class Passage:
     """Text of which characters ``[start, end)`` of each region stand in its box.
 
-    ``precision`` says what the regions are; None judges by their boxes. A region over the whole page says no more than
-    the page. The context of a citation is the whole passage if ``is_chunk``, else the blocks around the quote.
+    ``precision`` says what the regions are at least: of "page" no boxes are shown, of "line" each is a line's, and else
+    they are judged by their size. A region over the whole page says no more than the page. The context of a citation is
+    the whole passage if ``is_chunk``, else the blocks around the quote.
     """
 
     text: str
@@ -204,22 +205,18 @@ def _by_page(regions: Iterable[ChunkRegion], *, boxes: bool = True) -> tuple[Cit
     pages: dict[int, dict[Box, None]] = {}
     for region in regions:
         found = pages.setdefault(region.page_number, {})
-        if boxes and not _is_whole_page(region.box):
+        if boxes and not is_whole_page(region.box):
             found[region.box] = None
     return tuple(CitationRegion(page_number=number, boxes=tuple(found)) for number, found in pages.items())
 
 
 def _precision(passage: Passage, regions: Sequence[ChunkRegion]) -> Precision:
-    placed = [region for region in regions if not _is_whole_page(region.box)]
+    placed = [region for region in regions if not is_whole_page(region.box)]
     if not placed or passage.precision == "page":
         return "page" if regions else "none"
-    if passage.precision is not None:
-        return passage.precision
+    if passage.precision == "line":
+        return "line"
     return "line" if all(_is_one_line(region, passage.text) for region in placed) else "block"
-
-
-def _is_whole_page(box: Box) -> bool:
-    return box.area > 0.98
 
 
 def _is_one_line(region: ChunkRegion, text: str) -> bool:

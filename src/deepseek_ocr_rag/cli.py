@@ -5,17 +5,18 @@ The API key is taken from the environment only: arguments can be seen by everybo
 
 from __future__ import annotations
 
-import json
-import secrets
-import shutil
+import errno
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .chunk import ChunkOptions, Strategy
 from .console import ENDINGS, Ending, Run, command, put, put_json, refuse_overwriting, say
 from .export import Format, OutputFolder, exported
+from .jsonlines import JsonLines
 from .listing import is_collection
 from .reading import Reading
 from .records import Mode
@@ -80,17 +81,27 @@ def convert(
         _require_docling()
     if output is None and (len(files) > 1 or is_collection(files[0])):
         raise typer.BadParameter("give a folder with -o for several files.")
-    if output is not None and output.exists() and not output.is_dir():
-        raise typer.BadParameter(f"-o {output} is a file; give a folder.")
+    if output is not None:
+        _require_folder(output)
     folder = OutputFolder(output, page_marks=page_marks) if output else None
     run = Run(reading.options(allow_urls=allow_urls), price=reading.what_is_paid(), quiet=reading.quiet)
     with closing(run.documents(files)) as documents:
         for document in documents:
-            if folder:
-                put(str(folder.write(document, form)))
-            elif any(page.status != "failed" for page in document.pages):
-                put(exported(document, form, page_marks=page_marks))
+            if all(page.status == "failed" for page in document.pages):
+                continue  # what an earlier run made of it is better than nothing
+            put(str(folder.write(document, form)) if folder else exported(document, form, page_marks=page_marks))
     run.finish()
+
+
+def _require_folder(output: Path) -> None:
+    """Say that a folder cannot be made before pages are read and paid for."""
+    if output.exists() and not output.is_dir():
+        raise typer.BadParameter(f"-o {output} is a file; give a folder.")
+    above = next(path for path in (output, *output.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(output))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(output))
 
 
 def _require_docling() -> None:
@@ -114,12 +125,18 @@ def schema() -> None:
 
 @app.command(epilog=ENDINGS)
 @command
-def chunk(
+def chunk(  # noqa: PLR0913 - each is an option of the command line
     files: Files,
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File; else standard output.")] = None,
     mode: Annotated[Mode, typer.Option(help="What a line is.")] = "chunk",
     max_tokens: Annotated[int, typer.Option(min=16, help="The hard budget of a chunk, in tokens.")] = 512,
+    overlap: Annotated[int, typer.Option(min=0, help="Tokens of a chunk's end that the next one says again.")] = 0,
+    strategy: Annotated[Strategy, typer.Option(help="Where chunks end beside their budget.")] = "section",
+    parent_tokens: Annotated[int, typer.Option(help="The budget of a parent, for parent_child.")] = 2048,
+    counter: Annotated[
+        str, typer.Option("--counter", "--tokenizer", help="What counts: cl100k_base, o200k_base or approx.")
+    ] = "cl100k_base",
     allow_urls: Urls = False,
     reading: Reading,
 ) -> None:
@@ -127,13 +144,17 @@ def chunk(
 
     The file of -o is written at once and whole, and not at all where nothing could be read.
     """
-    from .chunk import ChunkOptions
     from .records import records
 
     refuse_overwriting(output, files)
-    options = ChunkOptions(max_tokens=max_tokens)
+    try:
+        options = ChunkOptions(
+            max_tokens=max_tokens, overlap=overlap, strategy=strategy, counter=counter, parent_tokens=parent_tokens
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     run = Run(reading.options(allow_urls=allow_urls), price=reading.what_is_paid(), quiet=reading.quiet)
-    with closing(_Lines(output)) as lines:
+    with closing(JsonLines(output)) as lines:
         with closing(run.documents(files)) as documents:
             for document in documents:
                 for record in records(document, mode, options=options):
@@ -141,43 +162,6 @@ def chunk(
         if run.has_read:
             lines.keep()
     run.finish()
-
-
-class _Lines:
-    """JSON lines on standard output, or into a file that appears when they are to be kept."""
-
-    def __init__(self, output: Path | None) -> None:
-        # A pipe or device is written to as it is: it holds nothing to lose, and a file must not take its place.
-        is_file = output is not None and (output.is_file() or not output.exists())
-        self._output = output.resolve() if output and is_file else output  # a link stays one
-        self._temporary = self._output.with_name(f".{secrets.token_hex(8)}.tmp") if self._output and is_file else None
-        path = self._temporary or self._output
-        try:
-            self._file = path.open("wb") if path else None
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(output)) from error
-
-    def put(self, value: object) -> None:
-        if self._file is None:
-            put_json(value, indent=None)
-        else:
-            self._file.write(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-
-    def keep(self) -> None:
-        """Let the file take the place of what was there before."""
-        if self._file is None or self._output is None or self._temporary is None:
-            return
-        self._file.close()
-        if self._output.exists():
-            shutil.copymode(self._output, self._temporary)  # what others might not read stays so
-        self._temporary.replace(self._output)
-
-    def close(self) -> None:
-        """Leave nothing behind but what was kept."""
-        if self._file is not None:
-            self._file.close()
-        if self._temporary is not None:
-            self._temporary.unlink(missing_ok=True)
 
 
 @app.command(epilog=ENDINGS)

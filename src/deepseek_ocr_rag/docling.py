@@ -22,7 +22,7 @@ from .docling_values import (
     Chain,
     fits,
     formula_of,
-    item_marker,
+    list_marker,
     origin_hash,
     page_box,
     picture_reference,
@@ -97,6 +97,7 @@ class _Builder:
         self.chains = list(chains(in_sequence(document.blocks())))
         self.captions = _captions(self.chains)
         self.title = next((chain for chain in self.chains if chain[0].kind is BlockKind.TITLE), None)
+        self.shift = _levels_above(self.chains, self.title)
         self.lists: list[_OpenList] = []
         name = valid_text(document.file_name)
         kind = mimetypes.guess_type(name)[0] or ""
@@ -123,8 +124,8 @@ class _Builder:
         if head.kind is BlockKind.LIST_ITEM and head.text.strip():
             self.add_list_item(chain)
             return
-        if not head.kind.is_furniture:
-            self.lists.clear()
+        if not head.kind.is_furniture and head.kind is not BlockKind.FOOTNOTE:
+            self.lists.clear()  # what stands at the foot of a page does not end a list that goes on over it
         if head.kind is BlockKind.TABLE and fits(chain):
             self.add_table(chain)
         elif head.kind is BlockKind.TABLE and len(chain) > 1:
@@ -144,12 +145,11 @@ class _Builder:
         if chain is self.title:
             item = self.made.add_title(text)
         elif head.kind.is_heading:
-            shift = 1 if self.title is not None and self.title[0].level <= 1 else 0
-            item = self.made.add_heading(text, level=min(_DEEPEST_HEADING, max(1, head.level - shift)))
+            item = self.made.add_heading(text, level=min(_DEEPEST_HEADING, max(1, head.level - self.shift)))
         elif head.kind is BlockKind.CODE:
             item = self.made.add_code(text)
-        elif head.kind is BlockKind.FORMULA:
-            formula, provs = self.said([formula_of(head)])
+        elif head.kind is BlockKind.FORMULA and (found := formula_of(head)):
+            formula, provs = self.said(found)
             item = self.made.add_formula(formula, orig=text)
         else:
             label = DocItemLabel(head.kind.value) if head.kind in _OWN_LABELS else DocItemLabel.TEXT
@@ -160,7 +160,7 @@ class _Builder:
         item.prov.extend(provs)
 
     def add_list_item(self, chain: Chain) -> None:
-        marker, start = item_marker(chain[0].text)
+        marker, start = list_marker(chain[0].text)
         is_numbered = marker[:1].isdigit()
         text, provs = self.said(joined(chain, start=start))
         listed = self.list_at(min(_DEEPEST_LIST, max(0, chain[0].level)), is_numbered=is_numbered)
@@ -234,6 +234,14 @@ class _Builder:
                 first, last = start, end
             moved = at - start
             yield ProvenanceItem(page_no=page.number, bbox=page_box(box, page), charspan=(first + moved, last + moved))
+
+
+def _levels_above(found: Sequence[Chain], title: Chain | None) -> int:
+    """How many levels of headings the title takes, which Docling counts apart; none if a heading is as high as it."""
+    if title is None:
+        return 0
+    others = (chain[0] for chain in found if chain is not title and chain[0].kind.is_heading)
+    return max(0, title[0].level) if all(one.level > title[0].level for one in others) else 0
 
 
 def _captions(found: Sequence[Chain]) -> dict[int, list[Chain]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .document import BULLETS, Block, Cell, Page
+from .document import Block, Cell, Page, Table
 from .geometry import Box
+from .joining import repeated_rows
 from .markdown import Fragment
+from .syntax import item_marker
 
 if TYPE_CHECKING:
     from docling_core.types.doc import BoundingBox, ImageRef, TableCell, TableData
@@ -23,9 +26,9 @@ MAX_PLACES = 1_000_000
 
 WHOLE_PAGE = Box(left=0, top=0, right=1, bottom=1)
 
-_NUMBERED = re.compile(r"(\d{1,9}[.)])\s+(?=\S)")
-_BULLETED = re.compile(rf"([-*+](?=\s)|[{BULLETS}])\s*(?=\S)")
 _MATH = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
+_SIGN = re.compile(r"(?<!\\)(?:\$|\\[\[\]()])")
+_NUMBER_AT_THE_END = re.compile(r"(?:\(|\\tag\{)([\w.\-–′']{1,16})[)}]\Z")
 _NO_TEXT = re.compile(r"[\ud800-\udfff]")
 
 
@@ -46,13 +49,23 @@ def table_data(chain: Chain, page: Page | None) -> TableData:
         if table is None:
             continue
         header = table.header_rows if at == 0 else 0
-        repeated = min(table.rows, max(1, table.header_rows)) if at and table.repeats_header else 0
-        for cell in table.cells:
-            if repeated <= cell.row < table.rows:
+        repeated = repeated_rows(table) if at else 0
+        for cell in _placed(table):
+            if repeated <= cell.row:
                 place = rows - repeated + cell.row, min(cell.row_span, table.rows - cell.row)
                 cells.append(_cell(cell, place, is_header=cell.row < header, page=page))
         rows, columns = rows + table.rows - repeated, max(columns, table.columns)
     return TableData(table_cells=cells, num_rows=rows, num_cols=columns)
+
+
+def _placed(table: Table) -> list[Cell]:
+    """The cells within the grid, the last of those at one place, and none wider than the grid."""
+    found = {
+        (cell.row, cell.column): cell
+        for cell in table.cells
+        if 0 <= cell.row < table.rows and 0 <= cell.column < table.columns
+    }
+    return [replace(cell, column_span=min(cell.column_span, table.columns - cell.column)) for cell in found.values()]
 
 
 def _cell(cell: Cell, place: tuple[int, int], *, is_header: bool, page: Page | None) -> TableCell:
@@ -103,21 +116,34 @@ def picture_reference(block: Block, page: Page | None) -> ImageRef | None:
     )
 
 
-def item_marker(text: str) -> tuple[str, int]:
-    """A list item's marker, and where its words begin."""
-    found = _NUMBERED.match(text) or _BULLETED.match(text)
-    return (found[1], found.end()) if found else ("", 0)
+def list_marker(text: str) -> tuple[str, int]:
+    """A list item's marker, and where its words begin; a marker alone is words."""
+    marker = item_marker(text)
+    return (marker.text, marker.start) if marker.start < len(text) else ("", 0)
 
 
-def formula_of(block: Block) -> Fragment:
-    """The formula without the signs that tell it from text, which Docling writes itself."""
+def formula_of(block: Block) -> list[Fragment]:
+    r"""The formula without the signs that tell it from text, which Docling writes itself.
+
+    A number behind it, as in ``$$ E $$ (3)``, becomes its ``\tag``. Nothing where it is not one formula.
+    """
     text = block.text.strip()
     start = block.text.index(text)
+    number = _NUMBER_AT_THE_END.search(text)
     for opening, closing in _MATH:
-        inner = text[len(opening) : -len(closing)]
-        if text == f"{opening}{inner}{closing}" and inner.strip() and opening not in inner and closing not in inner:
-            return Fragment(inner.strip(), block, start + text.index(inner.strip(), len(opening)))
-    return Fragment(text, block, start)
+        for found in (None, number):
+            said = text[: found.start()].rstrip() if found else text
+            inner = said[len(opening) : -len(closing)]
+            words = inner.strip()
+            if said != f"{opening}{inner}{closing}" or not words or _SIGN.search(inner):
+                continue
+            formula = Fragment(words, block, start + text.index(words, len(opening)))
+            if found is None:
+                return [formula]
+            if "\\tag" not in words:
+                tag = Fragment(found[1], block, start + found.start(1))
+                return [formula, Fragment(" \\tag{"), tag, Fragment("}")]
+    return [] if _SIGN.search(text) else [Fragment(text, block, start)]
 
 
 def valid_text(text: str) -> str:

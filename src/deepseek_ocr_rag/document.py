@@ -1,25 +1,27 @@
 """What a document is once it is read: pages of blocks, and what each block knows of its place.
 
 Everything here is frozen and made of plain values, so that a document can be stored, compared and sent to another
-process; ``to_dict`` and ``from_dict`` are inverse to each other.
+process; ``to_dict`` and ``from_dict`` are inverse to each other. Numbers in documents have the ranges that are written
+here; reading a document and the published schema hold to them.
 """
 
 from __future__ import annotations
 
-import types
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
 from .geometry import Box, QuarterTurn
 from .markdown import BULLETS, block_markdown, markdown_parts, picture_markdown, written
 from .sequence import in_sequence
+from .serial import Range, from_dict, to_dict
 from .usage import Usage
 
 __all__ = [
     "BULLETS",
+    "MAX_PLACES",
     "SCHEMA",
     "Block",
     "BlockKind",
@@ -49,6 +51,16 @@ PageStatus = Literal["ok", "retried", "truncated", "looped", "empty", "suspect",
 
 SCHEMA = "deepseek-ocr-rag/document/1"
 """The format of documents as JSON. The number is another one where older programs would read a document wrongly."""
+
+_MINOR = re.compile(r"\.[0-9]+")
+
+MAX_PLACES = 100_000
+"""Rows times columns of the largest grid that is read; a model's answer of 8192 tokens cannot fill a tenth of it."""
+
+_Number = Annotated[int, Range(1)]
+_Count = Annotated[int, Range(0)]
+_Size = Annotated[float, Range(0)]
+_Places = Annotated[int, Range(0, MAX_PLACES)]
 
 Joint = Literal["space", "none", "hyphen"]
 """Between a text and its continuation: a space, nothing (Chinese, a word with a hyphen of its own), or nothing and the
@@ -87,8 +99,8 @@ class BlockKind(StrEnum):
 class Line:
     """Characters ``[start, end)`` of the block's text stand in ``box``."""
 
-    start: int
-    end: int
+    start: _Count
+    end: _Count
     box: Box
     source: LineSource
 
@@ -97,27 +109,35 @@ class Line:
 class Cell:
     """One cell of a table; ``row`` and ``column`` count from 0. ``box`` is None where nobody knows it."""
 
-    row: int
-    column: int
+    row: _Count
+    column: _Count
     text: str
-    row_span: int = 1
-    column_span: int = 1
+    row_span: _Number = 1
+    column_span: _Number = 1
     is_header: bool = False
     box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A grid of ``rows`` x ``columns``; cells in row-major order, each at its top left place."""
+    """A grid of ``rows`` x ``columns``; cells in row-major order, each at its top left place.
 
-    rows: int
-    columns: int
+    Of two cells at the same place the last one counts, and none outside of the grid.
+    """
+
+    rows: _Places
+    columns: _Places
     cells: tuple[Cell, ...]
-    header_rows: int = 0
+    header_rows: _Places = 0
     header_is_guessed: bool = False
     """True where nothing marks the header rows, and what stands in them and below says that they are one."""
     repeats_header: bool = False
     """True for a table's continuation on the next page whose header rows say again what the first part said."""
+
+    def check(self) -> None:
+        """Raise ValueError for a grid that is larger than any table, which its reader's memory would have to hold."""
+        if self.rows * self.columns > MAX_PLACES:
+            raise ValueError(f"{self.rows} x {self.columns} places are more than {MAX_PLACES}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +151,14 @@ class Block:
     id: str
     kind: BlockKind
     text: str
-    page_number: int
+    page_number: _Number
     boxes: tuple[Box, ...] = ()
     lines: tuple[Line, ...] = ()
-    level: int = 0
+    level: _Count = 0
     """Depth of a title or heading (1 is the top) or of a list item (0 is the outermost)."""
     label: str = ""
     """The engine's own word for the kind."""
-    font_size: float = 0.0
+    font_size: _Size = 0.0
     """Median height of the letters in points, 0 where unknown."""
     is_bold: bool = False
     """Whether all of the text is in bold letters, as far as the engine can tell."""
@@ -161,10 +181,10 @@ class Block:
 class Page:
     """One page as displayed. ``width`` and ``height`` are points for documents, pixels for pictures."""
 
-    number: int
+    number: _Number
     label: str
-    width: float
-    height: float
+    width: _Size
+    height: _Size
     status: PageStatus = "ok"
     engine: str = ""
     trust: float | None = None
@@ -196,8 +216,8 @@ class Heading:
     """A heading that stands on a page."""
 
     block_id: str
-    page_number: int
-    level: int
+    page_number: _Number
+    level: _Count
     text: str
 
 
@@ -208,7 +228,7 @@ class Document:
     id: str
     source: str
     file_name: str
-    total_pages: int
+    total_pages: _Count
     pages: tuple[Page, ...]
     headings: tuple[Heading, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -242,76 +262,19 @@ class Document:
     def from_dict(cls, data: Mapping[str, Any]) -> Document:
         """The inverse of :meth:`to_dict`; takes what older versions wrote, too.
 
+        Versions: a file of ``deepseek-ocr-rag/document/1`` has the fields that :mod:`.schema` describes, and no others.
+        One of ``.../1.x`` is written by a newer program, in a way that this one reads rightly: fields that it does not
+        know are ignored. Any other number is refused.
+
         Raises:
-            ValueError: If a field is missing, unknown or of the wrong type, or the format is not known.
+            ValueError: If a field is missing, unknown, or of the wrong type or size, or the format is not known. The
+                message says which, as ``pages[0].blocks[3].boxes``.
         """
         if not isinstance(data, Mapping):
             raise ValueError(f"not a Document: {type(data).__name__}")  # noqa: TRY004 - whatever is read, one error
-        written_as = data.get("schema", SCHEMA)
-        if written_as != SCHEMA and not str(written_as).startswith(f"{SCHEMA}."):
-            raise ValueError(f"{written_as!r} cannot be read, only {SCHEMA!r}: install a newer deepseek-ocr-rag")
-        return from_dict(cls, {name: value for name, value in data.items() if name != "schema"})
-
-
-T = TypeVar("T")
-
-
-def to_dict(value: Any) -> Any:
-    """Turn dataclasses, tuples and mappings of this module into JSON-ready values; boxes become four numbers."""
-    if isinstance(value, Box):
-        return list(value.as_tuple())
-    if is_dataclass(value):
-        return {item.name: to_dict(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, tuple | list):
-        return [to_dict(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: to_dict(item) for key, item in value.items()}
-    return value.value if isinstance(value, StrEnum) else value
-
-
-def from_dict(kind: type[T], data: Mapping[str, Any]) -> T:
-    """Rebuild a dataclass of this module from :func:`to_dict`'s values.
-
-    Raises:
-        ValueError: If a field is missing or of the wrong type.
-    """
-    try:
-        built = _build(kind, data)
-    except (TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ValueError(f"not a {kind.__name__}: {error}") from error
-    assert isinstance(built, kind)  # noqa: S101 - _build returns what it is asked for; this tells the type checker
-    return built
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _build(kind: Any, value: Any) -> Any:
-    origin = get_origin(kind)
-    if kind is Box:
-        return Box(left=value[0], top=value[1], right=value[2], bottom=value[3])
-    if origin is tuple:
-        return tuple(_build(get_args(kind)[0], item) for item in value)
-    if origin in (types.UnionType, Union):
-        return None if value is None else _build(get_args(kind)[0], value)
-    if is_dataclass(kind) and isinstance(kind, type):
-        hints = _hints(kind)
-        return kind(**{name: _build(hints[name], item) for name, item in value.items()})
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind(value)
-    return _plain(kind, value)
-
-
-def _plain(kind: Any, value: Any) -> Any:
-    """Check a leaf: wrong types must not slip into a document that somebody else's program wrote."""
-    if get_origin(kind) is Literal:
-        accepted = value in get_args(kind)
-    elif kind is float:
-        accepted = isinstance(value, int | float)
-    else:
-        accepted = isinstance(value, get_origin(kind) or kind)
-    if not accepted:
-        raise TypeError(f"{value!r} is not a {kind}")
-    return value
+        version = data.get("schema", SCHEMA)
+        minor = version.removeprefix(SCHEMA) if isinstance(version, str) and version.startswith(SCHEMA) else None
+        if minor is None or (minor and not _MINOR.fullmatch(minor)):
+            raise ValueError(f"{version!r:.100} cannot be read, only {SCHEMA!r}: install a newer deepseek-ocr-rag")
+        own = {name: value for name, value in data.items() if name != "schema"}
+        return from_dict(cls, own, ignores_unknown=minor.strip(".0") != "")

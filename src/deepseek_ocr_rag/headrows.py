@@ -3,7 +3,8 @@
 DeepSeek-OCR writes every cell as ``<td>``, and a picture has no ``<th>`` at all. What tells a header is the contrast
 between a label and the column under it: words over numbers, a word over values of another kind. A row of data taken for
 a header is worse than a header that is not seen, so one label that looks like a value of its column, or is missing, is
-enough to leave the table as it is; and what is found is marked as guessed.
+enough to leave the table as it is, and one column alone tells a header only by a word that columns are called by; what
+is found is marked as guessed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,27 @@ _READ = 80
 _LATEX = re.compile(r"\\[A-Za-z]+|\\[()]|[\\{}^$]")
 _LEADING = re.compile(r"[\s<>≤≥=~≈±+\-−–—(\[$€£¥#]*")
 _YEAR = re.compile(r"(?:FY ?)?(?:1[89]|20)\d\d(?: ?[-/–] ?\d{2,4})?[A-Za-z*†]?")
-_NOTHING = re.compile(r"[\s._\-−–—…/]*|n\.?/?a\.?", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"[\s._\-−–—…/]*|n\.?/?[ad]\.?|b\.?d\.?l\.?|none|nil|null|absent|missing|unknown|pending|trace|closed|free|tb[acd]"
+    r"|not (?:detected|available|applicable|known|tested)|(?-i:(?=[ivx]{2})x{0,3}(?:ix|iv|v?i{0,3}))",
+    re.IGNORECASE,
+)
+"""What stands in the place of a number, small Roman ones too: it is no label, and does not tell what a column holds."""
+
+_HEAD = re.compile(
+    r"\b(?:amount|numbers?|count|total|sum|price|cost|fee|value|rate|ratio|share|percent(?:age)?|score|points|rank|quantity"
+    r"|qty|size|pages?|population|sales|revenue|income|mean|average|median|frequency|result|balance|temperature|weight|mass"
+    r"|length|height|width|volume|area|age|speed|dates?|year|month|time"
+    r"|betrag|anzahl|preis|wert|menge|summe|anteil|seite|jahr|datum|montant|nombre|prix|valeur|quantité|année"
+    r"|cantidad|precio|importe|valor|número|fecha|año|prezzo|importo|quantità|valore)"
+    r"(?:\s*[(\[,/].*|\s(?:of|in|per|de|en)\s.*)?$"
+    r"|[(\[] ?(?:°? ?[CFK]|[kmµμn]?[gmsVAWLl]|[ck]m|[mk]?mol|min|hours?|h|days?|years?|yrs?|[kMG]?(?:Hz|Pa|B|W)|bar|ppm"
+    r"|EUR|USD|GBP|CHF)[)\]]$"
+    r"|[%‰€$£¥]|金额|金額|数量|數量|价格|價格|人数|人口|比例|合计|数值|得分|人數|割合|금액|수량|가격|인구|비율|العدد|المبلغ|السعر",
+    re.IGNORECASE,
+)
+"""Words at the end of what columns of numbers are called, as in "unit price (EUR)". A table's only such column is told
+from a value in a form by them."""
 
 Kind = Literal["nothing", "number", "year", "measure", "words"]
 """What a cell says. A ``measure`` begins with a number and goes on with more words than that: ``12 months``."""
@@ -45,6 +66,8 @@ class _Column:
 
     label: str
     values: tuple[str, ...]
+    labels: tuple[str, ...]
+    """All that stands above the values; ``label`` is the last of it."""
 
 
 def with_header(table: Table, *, bold_rows: int = 0) -> Table:
@@ -110,6 +133,10 @@ def _is_header(grid: Sequence[Sequence[Cell | None]], rows: int) -> bool:
     told = [_evidence(column) for column in filled if column.label]
     if min(told) < 0:
         return False
+    if told.count(0) > len(told) - 2 and not any(_is_typical(column.label) for column in filled[1:]):
+        return False
+    if len(filled) > 2 and len({column.labels for column in filled[1:]}) == 1:
+        return False
     # The names of the rows stand in the first column: as words under a word they say little.
     counted = told[1:] if filled[0].label and told[0] < 1 else told
     few = len(grid) - rows < 3 or len(filled) < 3
@@ -125,7 +152,7 @@ def _column(grid: Sequence[Sequence[Cell | None]], rows: int, at: int) -> _Colum
     )
     said = [text for text in labels if kind_of(text) != "nothing"]
     label = " ".join(said[-2:] if said and said[-1].startswith("(") else said[-1:])  # "mAP" over "(0.75)" is one label
-    return _Column(label, tuple(text for text in values if kind_of(text) != "nothing"))
+    return _Column(label, tuple(text for text in values if kind_of(text) != "nothing"), tuple(said))
 
 
 def _evidence(column: _Column) -> float:
@@ -144,6 +171,11 @@ def _evidence(column: _Column) -> float:
     if numbers + measures >= 0.6 * len(kinds):
         return 1
     return 0.5 if _is_of_another_kind(column) else 0
+
+
+def _is_typical(label: str) -> bool:
+    """Whether a label is what columns of numbers are called, also in LaTeX."""
+    return _HEAD.search(" ".join(_LATEX.sub(" ", label).split())) is not None
 
 
 def _is_of_another_kind(column: _Column) -> bool:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .anchors import Chunk, ChunkRegion, content_id, is_whole_page, lines_showing, locate
 from .captions import page_index
-from .chunk import Chunk, ChunkRegion, content_id, locate
 from .document import Block, Document, Page, PageStatus
 from .errors import UnknownChunk
 from .geometry import METADATA_GRID, Box, bounding_box
@@ -26,7 +26,8 @@ from .sequence import in_sequence
 MetadataValue = str | int
 Metadata = dict[str, MetadataValue]
 Precision = Literal["line", "block", "page", "none"]
-"""What each region is at least: a line's box, a block's, the page's or a union on it, or there are no regions."""
+"""What each box is at least: a line's, a block's, or a union on the page. Boxes over the whole page, of text whose
+place nobody knows, say nothing of the others: "page" if there are no others, and "none" without any regions."""
 
 KEYS = (
     "source",
@@ -82,7 +83,7 @@ _PRECISIONS: tuple[Precision, ...] = ("line", "block", "page")
 
 @dataclass(frozen=True, slots=True)
 class _Located:
-    """A region, the block that it is of, and what its box is."""
+    """A region, the block that it is of, and what its box is, unless that is the whole page."""
 
     block_id: str
     region: ChunkRegion
@@ -245,8 +246,7 @@ def _unknown(document: Document, chunk: Chunk) -> UnknownChunk:
 
 
 def _locate(block: Block, start: int, end: int, *, at: int) -> list[_Located]:
-    has_line = any(line.start < end and start < line.end for line in block.lines)
-    precision: Precision = "line" if has_line else "block" if block.boxes else "page"
+    precision: Precision = "line" if lines_showing(block, start, end) else "block"
     return [
         _Located(block_id=block.id, region=region, precision=precision) for region in locate(block, start, end, at=at)
     ]
@@ -309,7 +309,8 @@ def _written_regions(located: Sequence[_Located], max_bytes: int) -> tuple[str, 
     """The finest JSON that is short enough, and what its boxes are."""
     if not located:
         return "[]", "none"
-    weakest = max(_PRECISIONS.index(one.precision) for one in located)
+    placed = [_PRECISIONS.index(one.precision) for one in located if not is_whole_page(one.region.box)]
+    weakest = max(placed, default=_PRECISIONS.index("page"))
     ways: tuple[Callable[[_Located], object] | None, ...] = (
         None,
         lambda one: (one.block_id, one.region.page_number),

@@ -30,6 +30,9 @@ _OF_THE_WHOLE = ("source", "file_name", "doc_hash", "total_pages", "engine", "pa
 _UNPLACED = {"regions": "[]", "regions_precision": "none", "x0": -1, "y0": -1, "x1": -1, "y1": -1}
 _PAGELESS = {"page": -1, "page_number": -1, "page_end_number": -1, "page_label": ""}
 _PRECISIONS = ("line", "block", "page", "none")
+_PERHAPS_THEIRS = ("page", "page_number", "page_end_number", "page_label")
+"""Keys that others use, too: what they say is kept where we would say nothing."""
+_NOTHING = ("", -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,8 @@ def rechunk(text: str, metadata: Mapping[str, Any], options: ChunkOptions | None
     Args:
         text: The text of a :class:`Record`, or any markdown.
         metadata: Its metadata. Of text that somebody else read, place and pages are unknown, and stay so.
-        options: How to cut. A chunk that fits its budget comes back as it is, id and all.
+        options: How to cut. A chunk that fits its budget comes back as it is, id and all; so does a parent of whatever
+            size, since its children are cut already.
 
     Raises:
         UnknownChunk: If ``metadata["regions"]`` is not as this package wrote it.
@@ -63,8 +67,10 @@ def rechunk(text: str, metadata: Mapping[str, Any], options: ChunkOptions | None
     """
     options = options or ChunkOptions()
     whole = _Whole.of(text, metadata)
-    if whole.is_chunk and options.token_counter(whole.lead + text) <= options.max_tokens:
-        yield Excerpt(id=str(metadata["chunk_id"]), text=text, metadata=dict(metadata), start=0, end=len(text))
+    tokens = options.token_counter(whole.lead + text) if whole.is_chunk else 0
+    if whole.is_parent or 0 < tokens <= options.max_tokens:
+        known = {"token_count": tokens} if "token_count" in metadata else {}
+        yield Excerpt(id=str(metadata["chunk_id"]), text=text, metadata={**metadata, **known}, start=0, end=len(text))
         return
     shown, pictures = whole.pictures.taken_out(text)
     groups = list(passages(shown))
@@ -72,14 +78,25 @@ def rechunk(text: str, metadata: Mapping[str, Any], options: ChunkOptions | None
     left = options.max_tokens - (options.token_counter(whole.lead) if whole.lead else 0)
     # A path that takes more than half of the budget is left out; see the chunker, which shortens it there.
     path = whole.path if left >= max(SMALLEST_BUDGET, options.max_tokens // 2) else ""
-    inner = replace(options, max_tokens=left, overlap=min(options.overlap, (left - 1) // 2)) if path else options
+    inner = _beside_path(options, options.max_tokens - left) if path else options
     places = _Places(whole, shown)
     for cut in chunk_groups(groups, document_id=whole.id, options=inner):
         chunk = places.place(_under(path, whole, cut, options))
         # A chunk's pictures are not in its text: any piece of it may be what they belong to.
         images = whole.pictures.listed if whole.is_chunk else beside.images(cut.start, cut.end)
-        metadata_of_piece = whole.metadata_of(chunk, places.document) | {"images": written_images(images)}
-        yield Excerpt(id=chunk.id, text=chunk.text, metadata=metadata_of_piece, start=cut.start, end=cut.end)
+        made = whole.metadata_of(chunk, places.document, images=images)
+        yield Excerpt(id=chunk.id, text=chunk.text, metadata=made, start=cut.start, end=cut.end)
+
+
+def _beside_path(options: ChunkOptions, tokens: int) -> ChunkOptions:
+    """The options for text under a path that takes so many tokens of every budget."""
+    left = options.max_tokens - tokens
+    return replace(
+        options,
+        max_tokens=left,
+        parent_tokens=max(left, options.parent_tokens - tokens),
+        overlap=min(options.overlap, (left - 1) // 2),
+    )
 
 
 # What is known of the whole
@@ -133,7 +150,12 @@ class _Whole:
         """What is embedded above the text."""
         return f"section_path: {self.path}\n\n" if self.path else ""
 
-    def metadata_of(self, chunk: Chunk, document: Document) -> dict[str, Any]:
+    @property
+    def is_parent(self) -> bool:
+        """Whether it was cut into children already."""
+        return self.is_chunk and self.metadata.get("chunk_role") == "parent"
+
+    def metadata_of(self, chunk: Chunk, document: Document, *, images: Sequence[str]) -> dict[str, Any]:
         """A chunk's metadata: its own, what it has from the whole, and then whatever else the whole's says."""
         found: dict[str, Any] = dict(chunk_metadata(document, chunk))
         found |= {key: self.metadata[key] for key in _OF_THE_WHOLE if key in self.metadata}
@@ -145,6 +167,12 @@ class _Whole:
         else:
             weaker = max(_PRECISIONS.index(self.precision), _PRECISIONS.index(found["regions_precision"]))
             found["regions_precision"] = _PRECISIONS[weaker]
+        found["images"] = written_images(images) if self.pictures.are_ours else self.metadata["images"]
+        silent = [key for key in _PERHAPS_THEIRS if found[key] in _NOTHING and self.metadata.get(key) is not None]
+        found |= {key: self.metadata[key] for key in silent}
+        if not chunk.role:  # a child's pieces lead to its parent, unless they are a family of their own
+            found["parent_id"] = self.metadata.get("parent_id") or ""
+            found["chunk_role"] = "child" if self.metadata.get("chunk_role") == "child" else ""
         return found | {key: value for key, value in self.metadata.items() if key not in found}
 
 
@@ -162,7 +190,8 @@ def _under(path: str, whole: _Whole, chunk: Chunk, options: ChunkOptions) -> Chu
         return chunk
     placed = replace(chunk, headings=tuple(path.split(" > ")), section_level=whole.level)
     tokens = options.token_counter(placed.embedded_text)
-    return replace(placed, token_count=tokens) if tokens <= options.max_tokens else chunk
+    budget = options.parent_tokens if chunk.role == "parent" else options.max_tokens
+    return replace(placed, token_count=tokens) if tokens <= budget else chunk
 
 
 # The places of its characters

@@ -76,8 +76,9 @@ class Sentence:
 def answer(question: str, hits: Sequence[Hit], *, limit: int = 2) -> list[Sentence]:
     """The sentences of the hits that answer best, best first; none where nothing fits.
 
-    A sentence is weighed by its words and those of its section, a table's row by its caption's and header's too, and
-    by the score of its hit. One is added only where it has words of the question that those before it lack.
+    A sentence is weighed by its words and those of its section, a table's row by its caption's and header's too, by how
+    much of what was asked they say, and by the score of its hit. One is added only where it has words of the question
+    that those before it lack.
     """
     asked, chosen = set(_words(question)), list[Sentence]()
     for sentence in _ranked(question, hits):
@@ -97,11 +98,12 @@ def _ranked(question: str, hits: Sequence[Hit]) -> list[Sentence]:
     if not found:
         return []
     index = WordIndex([f"{about} {text}" for _, text, about in found])
-    top = max(hit.score for hit in hits)
+    top, asked = max(hit.score for hit in hits), set(_words(question))
     ranked = []
     for place, score in index.search(question, limit=len(found)):
         hit, text, about = found[place]
-        ranked.append(Sentence(text=text, about=about, hit=hit, score=score * hit.score / top))
+        share = len(asked.intersection(_words(f"{about} {text}"))) / len(asked)
+        ranked.append(Sentence(text=text, about=about, hit=hit, score=score * share * hit.score / top))
     return sorted(ranked, key=lambda sentence: -sentence.score)
 
 

@@ -2,6 +2,7 @@
 
 It is made of the dataclasses and of what is written below their fields, and published as a file of the package; a test
 holds the two equal. It takes what :meth:`.Document.from_dict` takes: files of before a field was there are still valid.
+Two things only the reader knows: the sides of a box ascend, and a grid has no more than ``MAX_PLACES`` places.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from importlib import resources
-from typing import Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
 from .document import SCHEMA, Document
 from .geometry import Box
+from .serial import Range
 
 FILE = "document.schema.json"
 """The published schema, beside this module."""
@@ -61,7 +63,7 @@ def document_schema() -> JsonObject:
 
 
 def _object(kind: type, definitions: JsonObject) -> JsonObject:
-    hints, notes = get_type_hints(kind), _notes(kind)
+    hints, notes = get_type_hints(kind, include_extras=True), _notes(kind)
     known = [item for item in fields(kind) if item.init]
     properties: JsonObject = {}
     for item in known:
@@ -84,20 +86,34 @@ def _schema(kind: object, definitions: JsonObject) -> JsonObject:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in _PLAIN:
         return {"type": _PLAIN[kind]}
+    if origin is Annotated:
+        return _schema(arguments[0], definitions) | _limits(arguments[1])
     if origin is Literal:
         return {"enum": list(arguments)}
-    if origin is tuple:
-        return {"type": "array", "items": _schema(arguments[0], definitions)}
     if origin in (types.UnionType, Union):
         return {"anyOf": [_schema(one, definitions) for one in arguments]}
-    if origin is Mapping:
-        return {"type": "object", "additionalProperties": _schema(arguments[1], definitions)}
+    if origin in (tuple, Mapping):
+        items = _schema(arguments[0 if origin is tuple else 1], definitions)
+        return {"type": "array", "items": items} if origin is tuple else _mapping(items)
+    return _reference(kind, definitions)
+
+
+def _reference(kind: object, definitions: JsonObject) -> JsonObject:
     if not isinstance(kind, type):
         raise TypeError(f"{kind} has no schema")
     if kind.__name__ not in definitions:
         definitions[kind.__name__] = {}  # which ends the way of a class that refers to itself
         definitions[kind.__name__] = _definition(kind, definitions)
     return {"$ref": f"#/$defs/{kind.__name__}"}
+
+
+def _mapping(items: JsonObject) -> JsonObject:
+    return {"type": "object", "additionalProperties": items}
+
+
+def _limits(limits: Range) -> JsonObject:
+    most: JsonObject = {} if limits.most is None else {"maximum": limits.most}
+    return {"minimum": limits.least, **most}
 
 
 def _definition(kind: type, definitions: JsonObject) -> JsonObject:

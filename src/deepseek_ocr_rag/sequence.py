@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from .joining import can_join
+
 if TYPE_CHECKING:
     from .document import Block
 
@@ -20,6 +22,9 @@ LONGEST_WAIT = 256
 def in_sequence(blocks: Iterable[Block]) -> Iterator[Block]:
     """All blocks, as they are read: what stands between a block and its continuation comes after both.
 
+    A continuation that cannot be written in one piece with its block, such as a table with other columns, stays where
+    it is.
+
     Lazy: looks ahead only while a continuation (``continued_by``) is missing.
     """
     source = iter(blocks)
@@ -27,14 +32,15 @@ def in_sequence(blocks: Iterable[Block]) -> Iterator[Block]:
     while block := ahead.popleft() if ahead else next(source, None):
         yield block
         skipped: list[Block] = []
-        waiting = block.continued_by
+        last, waiting = block, block.continued_by
         while waiting and len(skipped) <= LONGEST_WAIT:
             found = ahead.popleft() if ahead else next(source, None)
             if found is None:
                 break
-            if found.id == waiting:
+            if found.id == waiting and can_join(last, found):
                 yield found
-                waiting = found.continued_by
+                last, waiting = found, found.continued_by
             else:
                 skipped.append(found)
+                waiting = "" if found.id == waiting else waiting
         ahead.extendleft(reversed(skipped))

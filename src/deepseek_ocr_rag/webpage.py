@@ -22,8 +22,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from urllib.parse import quote
 
-from .document import BULLETS, Block, BlockKind, Cell, Document, Page, Table
+from .document import Block, BlockKind, Cell, Document, Page, Table
 from .geometry import Box
+from .syntax import item_marker
 from .tables import full_rows, table_markdown
 
 STYLE = """
@@ -62,8 +63,6 @@ _CONTENTS_FROM = 3
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that HTML does not take: controls, halves of characters, non-characters."""
 
-_NUMBERED = re.compile(r"(\d{1,9})[.)]\s+")
-
 _PARAGRAPHS = {
     BlockKind.FORMULA: "formula",
     BlockKind.CAPTION: "caption",
@@ -78,7 +77,7 @@ def document_html(document: Document) -> str:
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode("ascii")
     pictures = " img-src 'self' file:;" if any(_picture(block) for block in document.blocks()) else ""
     policy = f"default-src 'none';{pictures} style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    title = _escaped(document.metadata.get("title") or document.file_name)
+    title = _escaped(document.title or document.file_name)
     count = f"{len(document.pages)} of {document.total_pages} pages"
     return "\n".join(
         [
@@ -106,7 +105,7 @@ def document_html(document: Document) -> str:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(_NO_TEXT.sub("\ufffd", text))
+    return html.escape(_NO_TEXT.sub("\ufffd", text.replace("\r\n", "\n")))
 
 
 def _contents(document: Document) -> Iterator[str]:
@@ -143,7 +142,7 @@ def _block(block: Block) -> str:
     if block.kind is BlockKind.FIGURE:
         return _figure(block, place)
     if block.kind in (BlockKind.CODE, BlockKind.TABLE):
-        return f"<pre {place}>{text}</pre>"
+        return f"<pre {place}>\n{text}</pre>"  # browsers take the first newline away
     name = _PARAGRAPHS.get(block.kind, "")
     return f'<p class="{name}" {place}>{text}</p>' if name else f"<p {place}>{text}</p>"
 
@@ -212,18 +211,17 @@ def _lists(items: Sequence[Block]) -> str:
 
 def _item(text: str) -> tuple[str, str, str]:
     """The kind of list, the item's number as an attribute, and the words without their marker."""
-    number = _NUMBERED.match(text)
-    if number:
-        return "ol", f' value="{int(number[1])}"', text[number.end() :]
-    if text.startswith(("- ", "* ", "+ ", *BULLETS)):
-        return "ul", "", text[1:].lstrip()
-    return "ul", "", text
+    marker = item_marker(text)
+    if marker.is_number:
+        return "ol", f' value="{int(marker.text[:-1])}"', text[marker.start :]
+    return "ul", "", text[marker.start :]
 
 
 def _table(table: Table, place: str, page_number: int) -> str:
     rows = full_rows(table)
     written = [f"<table {place}>" if place else "<table>"]
-    parts = (("thead", range(table.header_rows)), ("tbody", range(table.header_rows, table.rows)))
+    header = min(table.header_rows, table.rows)
+    parts = (("thead", range(header)), ("tbody", range(header, table.rows)))
     for name, numbers in parts:
         if numbers:
             lines = ("".join(_cell(cell, table, page_number) for cell in rows[number]) for number in numbers)

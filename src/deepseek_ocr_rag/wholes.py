@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from .document import Block, BlockKind, Cell, Document, Table
 from .headrows import without_guess
+from .joining import repeated_rows
 
 __all__ = ["WholeTable", "whole_table", "whole_tables"]
 
@@ -68,10 +69,14 @@ def whole_table(parts: Sequence[Block]) -> WholeTable:
     cells: list[Cell] = []
     row_parts: list[int] = []
     for number, table in enumerate(tables):
-        repeated = min(table.rows, max(1, first.header_rows)) if number and table.repeats_header else 0
+        repeated = repeated_rows(table) if number else 0
         down = len(row_parts) - repeated
         own = without_guess(table).cells if number else table.cells
-        cells += (replace(cell, row=cell.row + down) for cell in own if cell.row >= repeated)
+        cells += (
+            replace(cell, row=cell.row + down, row_span=min(cell.row_span, table.rows - cell.row))
+            for cell in own
+            if repeated <= cell.row < table.rows
+        )
         row_parts += [number] * (table.rows - repeated)
     whole = replace(first, rows=len(row_parts), cells=tuple(cells), repeats_header=False)
     return WholeTable(table=whole, parts=tuple(parts), row_parts=tuple(row_parts))

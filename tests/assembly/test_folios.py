@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.assembly.folios import Folio, countings, folio_alone, folios, printed_label
+from deepseek_ocr_rag.assembly.folios import Folio, counted, countings, folio_alone, folios, printed_label
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,27 @@ def test_roman_numbers_are_read() -> None:
 )
 def test_running_heads_have_numbers_at_their_ends(text: str, labels: list[str]) -> None:
     assert [folio.label for folio in folios(text)] == labels
+
+
+@pytest.mark.parametrize(
+    "text", ["Article 7", "January 12", "3 March 1916", "Invoice No. 8", "Lesson 3", "7. Scope", "(7) Scope"]
+)
+def test_numbers_that_name_or_date_something_are_none(text: str) -> None:
+    assert list(folios(text)) == []
+    assert list(counted(text, 2)) == []
+
+
+def test_a_text_is_told_by_a_number_that_counts() -> None:
+    for texts in (
+        ["Report, page 3 of 9", "Report, page 4 of 9"],
+        ["Frm 00086", "Frm 00087"],
+        ["xi The book", "xii The book"],
+        ["A-1 The book", "A-2 The book"],
+    ):
+        first, second = (set(counted(text, at)) for at, text in enumerate(texts, start=1))
+        assert first & second
+    assert not set(counted("The sum of 113 EUR", 1)) & set(counted("The sum of 226 EUR", 2))
+    assert list(counted("5,113.00 and 2024-01-02", 1)) == []
 
 
 def number(value: int, series: str = "") -> Folio:

@@ -155,8 +155,119 @@ def test_blocks_without_a_place_are_furniture_at_the_ends_of_three_pages() -> No
     assert kinds(settle(*pages[:2]))[0][0] == "paragraph"
 
 
+def unplaced(*texts: str, pages: Sequence[int] = (1, 5, 9)) -> list[list[Block]]:
+    """Pages as a model answers without boxes, the same but for the numbers."""
+    return [[block("paragraph", text.format(at, at * 5), None) for text in texts] for at in pages]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Dear Customer,", "Your balance is {} EUR.", "Kind regards, John"),
+        ("Invoice", "Work for client {}.", "Total due: {}00 EUR"),
+        ("Patient record", "Patient {} came.", "Warning: do not give penicillin"),
+        ("Case {}", "Some words.", "The patient was given {1} mg of the drug for {0} days and was healed."),
+        ("Item {}", "Some words.", "Decision: accepted."),
+        ("A. Yes.", "Q. And did you see him at {}?", "A. No."),
+        ("Line one", "Line two of verse {}", "Nevermore."),
+    ],
+)
+@pytest.mark.parametrize("pages", [(1, 5, 9), (3, 4, 5, 6)])
+def test_what_comes_back_at_the_ends_of_pages_without_places_is_text(texts: tuple[str, ...], pages: list[int]) -> None:
+    assert {kind for page in kinds(settle(*unplaced(*texts, pages=pages))) for kind in page} == {"paragraph"}
+
+
+def test_headings_and_list_items_that_end_pages_without_places_are_text() -> None:
+    pages = [
+        [block("heading", "Exercises", None), block("paragraph", f"Do {at}.", None), block("list_item", "- None", None)]
+        for at in range(6)
+    ]
+    assert kinds(settle(*pages)) == [["heading", "paragraph", "list_item"]] * 6
+
+
+def test_page_numbers_tell_running_heads_without_places() -> None:
+    beside = unplaced("Annual Report 2024", "{}", "Text {}.", "More of it.", pages=range(3, 9))
+    assert kinds(settle(*beside)) == [["page_header", "page_header", "paragraph", "paragraph"]] * 6
+    foot = unplaced("Text {}.", "© 2024 ACME", "{}", pages=range(3, 9))
+    assert kinds(settle(*foot)) == [["paragraph", "page_footer", "page_footer"]] * 6
+    apart = unplaced("The Book of Tea", "Text {}.", "{}", pages=range(3, 9))
+    assert kinds(settle(*apart)) == [["page_header", "paragraph", "page_footer"]] * 6
+    long = unplaced(
+        "Text {}.", "More of the text that is as long as a sentence of prose, and ends with {}", pages=(3, 4, 5)
+    )
+    assert kinds(settle(*long)) == [["paragraph", "paragraph"]] * 3
+
+
+@pytest.mark.parametrize("box", [TOP, BOTTOM])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Total due: {1}13 EUR",
+        "Carried forward: {1}11.00",
+        "Question {0} ({1} points)",
+        "March {0}, 1916",
+        "{0} March 1916",
+        "Certificate No. {0}",
+        "Invoice 2024-00{0}",
+        "Fact: {1} % of users agree",
+        "{0} Ibid., p. {1}.",
+        "{0}. Amendment",
+        "Article {0}",
+        "Signature:",
+        "The history of tea, part {2}",
+    ],
+)
+def test_numbers_other_than_the_pages_own_are_text(text: str, box: Box) -> None:
+    pages = [[TEXT, block("paragraph", text.format(at, at * 5, "I" * (at - 2)), box)] for at in range(3, 6)]
+    assert kinds(settle(*pages)) == [["paragraph", "paragraph"]] * 3
+    assert [page.label for page in settle(*pages)] == ["1", "2", "3"]
+
+
+def test_numbered_headings_that_advance_with_the_pages_are_text() -> None:
+    names = ["Scope", "Terms", "Duties", "Payment", "Law"]
+    heads = [[block("paragraph", f"{at} {name}", TOP), TEXT] for at, name in enumerate(names, start=1)]
+    assert kinds(settle(*heads)) == [["paragraph", "paragraph"]] * 5
+    clauses = [
+        [TEXT, block("paragraph", f"{at} The buyer shall pay on time in {name}.", BOTTOM)]
+        for at, name in enumerate(["Rome", "Oslo", "Bonn", "Bern", "Nice"], start=7)
+    ]
+    assert kinds(settle(*clauses)) == [["paragraph", "paragraph"]] * 5
+
+
+def test_a_number_inside_that_counts_is_enough() -> None:
+    frames = [[TEXT, block("paragraph", f"Jkt 250001 Frm {at:05} Fmt 4703", BOTTOM)] for at in range(86, 90)]
+    assert kinds(settle(*frames)) == [["paragraph", "page_footer"]] * 4
+    of_all = [[block("paragraph", f"Page {at} of 4 | ACME", TOP), TEXT] for at in range(1, 5)]
+    assert kinds(settle(*of_all)) == [["page_header", "paragraph"]] * 4
+
+
+def test_heads_close_to_the_margin_stand_alone_at_one_height() -> None:
+    numbered = [[block("paragraph", f"Annual Report {at}", HIGH), TEXT] for at in range(3, 15)]
+    made = settle(*numbered)
+    assert kinds(made) == [["page_header", "paragraph"]] * 12
+    assert [page.label for page in made] == [str(at) for at in range(3, 15)]
+    headings = [[block("heading", "Annual Report", HIGH), TEXT]] * 6
+    assert kinds(settle(*headings)) == [["page_header", "paragraph"]] * 6
+    form = [
+        [block("paragraph", "Blood group:", HIGH), block("paragraph", "Sex", band(0.12, right=0.2)), value, TEXT]
+        for value in (block("paragraph", name, band(0.12, left=0.3)) for name in ("Ann", "Bob", "Cid", "Dan"))
+    ]
+    assert kinds(settle(*form)) == [["paragraph"] * 4] * 4
+
+
+def test_two_pages_are_enough_beside_a_page_number() -> None:
+    pages = [
+        [block("paragraph", "ACME Ltd - Confidential", TOP), TEXT, block("paragraph", f"Page {at} of 2", BOTTOM)]
+        for at in (1, 2)
+    ]
+    assert kinds(settle(*pages)) == [["page_header", "paragraph", "page_footer"]] * 2
+    assert kinds(settle(*(page[:2] for page in pages))) == [["paragraph", "paragraph"]] * 2
+
+
 def test_watermarks_are_large_and_on_every_page() -> None:
     stamp = block("paragraph", "DRAFT", band(0.4, height=0.2))
+    answer = block("paragraph", "Yes", band(0.4, height=0.05))
+    assert kinds(settle(*[[TEXT, answer]] * 5)) == [["paragraph", "paragraph"]] * 5
     assert kinds(settle(*[[TEXT, stamp]] * 5)) == [["paragraph", "page_footer"]] * 5
     assert kinds(settle(*[[TEXT, stamp]] * 3)) == [["paragraph", "paragraph"]] * 3
     label = block("paragraph", "Name:", band(0.4))
@@ -183,6 +294,23 @@ def test_labels_are_read_from_numbers_that_count() -> None:
     missing = [[TEXT], [block("page_header", "4 The book", TOP), TEXT], [TEXT]]
     labels = [page.label for page in settle(*roman, *arabic, *missing)]
     assert labels == ["i", "ii", "iii", "1", "2", "3", "4", "8"]
+
+
+def test_numbers_standing_alone_beat_those_in_running_heads() -> None:
+    head = "Journal of Tea, lesson {}"
+    pages = [
+        [block("paragraph", head.format(at), TOP), TEXT, block("paragraph", f"{at + 100}", BOTTOM)] for at in range(6)
+    ]
+    assert [page.label for page in settle(*pages)] == [str(at) for at in range(100, 106)]
+    diary = [[block("paragraph", f"January {at}", TOP), TEXT] for at in range(12, 18)]
+    assert [page.label for page in settle(*diary)] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_an_excerpt_has_the_labels_that_are_printed() -> None:
+    pages = [[TEXT, block("paragraph", text, BOTTOM)] for text in ("78", "79", "83", "84")]
+    assert [page.label for page in settle(*pages)] == ["78", "79", "83", "84"]
+    totals = [[TEXT, block("paragraph", text, BOTTOM)] for text in ("78", "79", "12", "40")]
+    assert [page.label for page in settle(*totals)] == ["1", "2", "3", "4"]
 
 
 def test_one_number_is_no_label_and_the_file_knows_better() -> None:

@@ -74,6 +74,11 @@ def kinds(*blocks: Block) -> list[str]:
         (["Part I Many", "Chapter 1 One", "1.1 Two", "Chapter 2 Three", "Part II More"], [1, 2, 3, 2, 1]),
         (["第一章 总则", "第一节 一般", "第一条 目的", "第二章 附则"], [1, 2, 3, 1]),
         (["Kapitel 1 Anfang", "§ 1 Zweck", "§ 2 Ort", "Kapitel 2 Ende"], [1, 2, 2, 1]),
+        (["Gesetz", "Erster Abschnitt", "§ 1 Zweck", "Zweiter Abschnitt", "§ 2 Strafe"], [1, 1, 2, 1, 2]),
+        (["Buch 1 A", "Abschnitt 1 B", "Titel 1 C", "§ 1 D", "Titel 2 E", "Abschnitt 2 F"], [1, 2, 3, 4, 3, 2]),
+        (["TITLE I—GENERAL", "Sec. 101. Names", "CHAPTER I More", "Sec. 102. Ends", "TITLE II—REST"], [1, 2, 2, 3, 1]),
+        (["一、总体情况", "（一）收入", "1. 主营", "（二）支出", "二、下一步", "（一）计划"], [1, 2, 3, 2, 1, 2]),
+        (["الفصل الأول: المقدمة", "المبحث الأول: الهدف", "الفصل الثاني: المنهج"], [1, 2, 1]),
         (["1 One", "1.1.1 Deep", "2 Two"], [1, 2, 1]),
         (["Goal 1.1 One", "Strategy 1.1.1 Two", "Goal 1.2 Three"], [1, 2, 1]),
     ],
@@ -116,6 +121,19 @@ def test_numbers_that_begin_again_make_parts_of_the_headings_above() -> None:
     assert [level for level, _ in found] == [1, 1, 1, 1, 2, 2]
 
 
+def test_a_heading_right_behind_a_bare_number_is_its_second_line() -> None:
+    words = ["CHAPTER I", "General provisions", "Article 1", "Subject-matter", "Article 2", "Scope", "CHAPTER II"]
+    pages = [[head(each)] if each in ("CHAPTER I", "Article 2") else [head(each), text()] for each in words]
+    pages[2:4] = [[*pages[2][:1], *pages[3]]]
+    found = tree([item for page in pages for item in page])
+    assert [level for level, _ in found] == [1, 2, 3, 4, 3, 4, 1]
+    laws = [head("Buch 1 A", 16), head("Abschnitt 1 B", 14), head("Titel 1 C", 12), head("§ 1 D", 11), text()]
+    assert [level for level, _ in tree([*laws, head("Abschnitt 2 E", 14), head("§ 2 F", 11), text()])] == [
+        *[1, 2, 3, 4],
+        *[2, 3],
+    ]
+
+
 def test_what_is_one_of_a_kind_stands_above_no_numbers() -> None:
     found = tree(
         [head("Title of it", 24), text(), head("Abstract", 16), text()],
@@ -156,6 +174,53 @@ def test_sections_are_the_headings_that_blocks_stand_under() -> None:
 def test_words_that_are_no_heading_lose_the_label_and_keep_the_text(words: str, kind: str) -> None:
     (page,) = settle(document([head(words)]))
     assert (page.blocks[0].kind.value, page.blocks[0].text) == (kind, words)
+
+
+@pytest.mark.parametrize("words", ["iPhone", "eBay and us", "macOS", "Table 2 rules"])
+def test_names_that_begin_small_are_headings(words: str) -> None:
+    assert kinds(head(words), text("Some words.", 0.0))[0] == "heading"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["March 2023", "12 May 2022"],
+        ["v1.2.0", "1.1.0 (2023-05-06)", "[1.0.0] - 2022-01-02"],
+        ["1990", "1991"],
+        ["install", "build the book"],
+    ],
+)
+def test_rows_of_dates_and_small_letters_are_headings_where_a_model_says_so(row: list[str]) -> None:
+    rest = text("Some words.", 0.0)
+    assert tree(*([head(words), rest] for words in row)) == [(1, words) for words in row]
+    assert kinds(head(row[0]), rest, head("Another", level=3), rest, head(row[0]), rest)[::2] == [
+        *["paragraph", "heading", "paragraph"]
+    ]
+    sized = tree([item for words in row for item in (head(words, 10), text())])
+    assert not {words for _, words in sized} & {"March 2023", "install", "1990"}
+
+
+def test_numbers_of_texts_need_one_above_them() -> None:
+    lines = ["1.1 Payment", "10.30 Coffee break", "11.15 Talk by Ann Lee", "2.5 litres"]
+    made = kinds(head("1 Terms"), *(text(words, 0.0) for words in lines))
+    assert made == ["heading", "heading", "paragraph", "paragraph", "paragraph"]
+
+
+def test_chinese_headings_are_found_among_texts_if_several_are_there() -> None:
+    rest = text("这是一个段落，说明了很多事情。", 0.0)
+    lines = [text("一、总体情况", 0.0), rest, text("二、计划", 0.0), rest, text("（一）收入", 0.0), rest]
+    assert kinds(*lines) == ["heading", "paragraph", "heading", "paragraph", "paragraph", "paragraph"]
+
+
+def test_values_of_forms_and_sentences_are_no_headings() -> None:
+    bold = {"is_bold": True}
+    rest = [text(), head("Recommendations for changes", 12, **bold), text()]
+    for words in ("N/A", "Total: 500 EUR"):
+        assert kinds(text(), head(words, 12), *rest)[1] == "paragraph"
+    for words in ("이슈가 될 것으로 판단된다.", "He went home."):
+        assert kinds(head("들어가며", 14, **bold), text(), head(words, 10), *rest)[2] == "paragraph"
+    assert kinds(text(), head("Great News", 16), *rest)[1] == "heading"
+    assert kinds(text("Office of News"), head("Great News", 16), *rest)[1] == "title"
 
 
 def test_labels_in_the_letters_of_the_text_are_no_headings() -> None:

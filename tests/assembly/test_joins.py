@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from deepseek_ocr_rag.assembly.joins import joined, joined_within
 from deepseek_ocr_rag.assembly.joints import Words
 from deepseek_ocr_rag.document import Block, BlockKind, Cell, Page, Table
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.geometry import Box, QuarterTurn, inverse_turn
 from deepseek_ocr_rag.tables import table_markdown
 
 WIDE = Box(left=0.1, top=0.2, right=0.9, bottom=0.8)
@@ -63,23 +63,21 @@ def across(before: Sequence[Block], after: Sequence[Block], known: Sequence[str]
     return links(*joined(page(1, *before), page(2, *after), known))
 
 
-END, REST = block("paragraph", "a sentence that"), block("paragraph", "goes on here.")
+END = block("paragraph", "a sentence of so many words that it fills most of a line, as they do, that", name="end")
+REST = block("paragraph", "goes on here.", name="rest")
 FOOT, HEAD = block("page_footer", "7"), block("page_header", "The book")
 FIGURE, CAPTION, NOTE = block("figure", ""), block("caption", "Figure 1"), block("footnote", "1 a note")
 
 
 def test_a_paragraph_goes_on_over_a_page_break() -> None:
-    assert across([END, FOOT], [HEAD, REST]) == [("1/a sentence that", "2/goes on here.", "space")]
+    assert across([END, FOOT], [HEAD, REST]) == [("1/end", "2/rest", "space")]
 
 
 def test_notes_figures_and_tables_may_stand_between() -> None:
     before, after = [END, table([["a", "b"]]), NOTE, FOOT], [HEAD, FIGURE, CAPTION, REST]
-    assert [link[:2] for link in across(before, after)] == [("1/a sentence that", "2/goes on here.")]
+    assert [link[:2] for link in across(before, after)] == [("1/end", "2/rest")]
     small = block("paragraph", "printed by nobody, for nobody", size=7)
-    assert (
-        len(across([replace(END, text="a sentence that " * 5, font_size=10.0), small], [replace(REST, font_size=10.0)]))
-        == 1
-    )
+    assert len(across([replace(END, font_size=10.0), small], [replace(REST, font_size=10.0)])) == 1
 
 
 @pytest.mark.parametrize("kind", ["heading", "title", "formula", "code", "other"])
@@ -89,14 +87,14 @@ def test_headings_and_formulas_may_not(kind: str) -> None:
 
 
 def test_hyphens_are_undone_on_evidence() -> None:
-    before, after = [block("paragraph", "all repre-")], [block("paragraph", "sentations are")]
+    before, after = [replace(END, text=f"{END.text} all repre-")], [block("paragraph", "sentations are")]
     assert across(before, after, ["representations"])[0][2] == "hyphen"
     assert across(before, after, ["repre-sentations"])[0][2] == "none"
     assert across(before, after)[0][2] == "none"
 
 
 def test_list_items_go_on() -> None:
-    item = block("list_item", "• an item that")
+    item = block("list_item", f"• {END.text}")
     assert len(across([item], [REST])) == 1
     assert len(across([item], [block("list_item", "goes on")])) == 1
     assert across([item], [block("list_item", "• another")]) == []
@@ -123,6 +121,31 @@ def test_a_block_is_linked_once() -> None:
     assert joined(first, second, ()) == (first, second)
 
 
+@pytest.mark.parametrize(
+    ("end", "begin"),
+    [
+        ("Source: own calculation", "things fell again"),
+        ("Dr. Ann Lee, MD", "cc: Bob May"),
+        ("total amount", "net of tax"),
+        ("Kind regards", "von Hagen, Peter"),
+        ("a poem line without an end", "another poem line"),
+    ],
+)
+def test_short_lines_do_not_go_on(end: str, begin: str) -> None:
+    assert across([block("paragraph", end)], [block("paragraph", begin)]) == []
+
+
+def test_short_feet_do_not_stand_between() -> None:
+    foot = block("paragraph", "Report of ACME Ltd - confidential", Box(left=0.1, top=0.95, right=0.9, bottom=0.97))
+    assert across([END, foot], [REST])[0][:2] == ("1/end", "2/rest")
+
+
+def test_list_items_without_marks_are_apart() -> None:
+    first = block("list_item", END.text)
+    assert across([first], [block("list_item", "pears")]) == []
+    assert len(across([first], [REST])) == 1
+
+
 # Columns and figures of one page
 
 LEFT, RIGHT = Box(left=0.1, top=0.6, right=0.48, bottom=0.9), Box(left=0.52, top=0.1, right=0.9, bottom=0.3)
@@ -145,6 +168,26 @@ def test_a_paragraph_goes_on_behind_a_figure() -> None:
     assert len(within(block("paragraph", LONG, None), replace(FIGURE, boxes=()), replace(REST, boxes=()))) == 1
 
 
+def test_what_stands_beside_a_column_that_goes_on_is_no_part_of_it() -> None:
+    first, aside = Box(left=0.1, top=0.1, right=0.48, bottom=0.4), Box(left=0.52, top=0.1, right=0.9, bottom=0.2)
+    below = replace(REST, boxes=(Box(left=0.1, top=0.41, right=0.48, bottom=0.8),))
+    quote = block("paragraph", "quote of the day", aside)
+    assert within(block("paragraph", LONG, first), quote, below) == []
+    assert len(within(block("paragraph", LONG, first), quote)) == 1
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_pages_on_their_side_have_their_columns_too(turn: QuarterTurn) -> None:
+    def turned(*blocks: Block) -> int:
+        back = inverse_turn(turn)
+        made = [replace(item, boxes=tuple(box.turned(back) for box in item.boxes)) for item in blocks]
+        return len(links(joined_within(replace(page(1, *made), turn=turn), ())))
+
+    below = Box(left=0.1, top=0.91, right=0.48, bottom=0.95)
+    assert turned(block("paragraph", LONG, LEFT), block("paragraph", "goes on", below)) == 0
+    assert turned(block("paragraph", LONG, LEFT), block("paragraph", "goes on", RIGHT)) == 1
+
+
 def test_paragraphs_below_each_other_are_two() -> None:
     below = Box(left=0.1, top=0.91, right=0.48, bottom=0.95)
     assert within(block("paragraph", LONG, LEFT), block("paragraph", "goes on", below)) == []
@@ -156,7 +199,8 @@ def test_short_texts_side_by_side_are_a_form() -> None:
 
 
 def test_a_column_and_a_page_make_a_chain() -> None:
-    first = joined_within(page(1, block("paragraph", LONG, LEFT), block("paragraph", "goes on and", RIGHT)), ())
+    right = block("paragraph", f"goes on, {LONG}", RIGHT)
+    first = joined_within(page(1, block("paragraph", LONG, LEFT), right), ())
     assert len(links(*joined(first, page(2, REST), ()))) == 2
 
 

@@ -10,6 +10,7 @@ from deepseek_ocr_rag.assembly import joints
 from deepseek_ocr_rag.assembly.joints import Words, goes_on, joint
 from deepseek_ocr_rag.document import Block, BlockKind, Line, Page
 from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.markdown import HYPHENS
 
 FULL, SHORT = 0.5, 0.3
 
@@ -45,7 +46,7 @@ PROSE = "words that fill the lines of a paragraph in one of the columns of a pap
         ("as was shown.\\( ^{5} \\)", "and so on", False),
         ("as was shown.³", "and so on", False),
         ("these are:", "one", False),
-        ("a sentence that", "Ends differently", False),
+        ("a sentence of words", "Ends differently", False),
         ("a sentence that", "a) begins a list", False),
         ("a sentence that", "i. begins a list", False),
         ("a sentence that", "• begins a list", False),
@@ -54,6 +55,16 @@ PROSE = "words that fill the lines of a paragraph in one of the columns of a pap
         ("没有句号", "接着", False),
         ("12", "apples", False),
         ("", "apples", False),
+        ("并且还要继续，", "因此我们继续说。", True),
+        ("تستمر حتى نهاية الصفحة،", "في الصفحة التالية", True),
+        ("the president of the", "United States of America.", True),
+        ("at the house of Mr.", "Smith", True),
+        ("as in Fig.", "3 and in the text", True),
+        ("see e.g.", "the work of Smith", True),
+        ("see e.g.", "The work of Smith", False),
+        ("the house was sold;", "the garden was not.", True),
+        ("the house was sold;", "The garden was not.", False),
+        ("in the time of COVID-", "19 cases", True),
         ("apples", " ", False),
     ],
 )
@@ -90,7 +101,7 @@ def test_lines_from_top_to_bottom_tell_nothing() -> None:
     assert not goes_on(Block(id="v", kind=BlockKind.PARAGRAPH, text="縦書", page_number=1, lines=lines), lined("接着"))
 
 
-KNOWN = {"representation", "long-term", "co-operate", "cooperate", "그러나"}
+KNOWN = {"representation", "REPRESENTATION", "long-term", "co-operate", "cooperate", "그러나"}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +122,15 @@ KNOWN = {"representation", "long-term", "co-operate", "cooperate", "그러나"}
         ("그러", "나 이것은", "none"),
         ("그러나", "이것은", "space"),
         ("", "x", "space"),
+        ("REPRE-", "SENTATION", "hyphen"),
+        ("Repre-", "Sentation", "none"),
+        ("COVID-", "19 cases", "none"),
+        ("representation-", "19 cases", "none"),
+        ("2019-", "2020", "none"),
+        ("10-", "und 12-", "space"),
+        ("and -", "then", "space"),
+        ("short-", "nor long-term", "space"),
+        ("korte-", "en lange", "space"),
     ],
 )
 def test_what_stands_between(before: str, after: str, expected: str) -> None:
@@ -153,5 +173,5 @@ def test_long_texts_are_read_in_linear_time() -> None:
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_every_pair_of_texts_has_a_joint(before: str, after: str) -> None:
     found = joint(before, after, KNOWN)
-    assert found != "hyphen" or before.rstrip()[-1] in joints.HYPHENS
+    assert found != "hyphen" or before.rstrip()[-1] in HYPHENS
     goes_on(lined(before), lined(after))

@@ -29,8 +29,14 @@ def names(made: Page) -> str:
     return " ".join(item.id for item in made.blocks)
 
 
-LEFT = [block(f"l{at}", 0.08, 0.2 + 0.15 * at) for at in range(4)]
-RIGHT = [block(f"r{at}", 0.52, 0.25 + 0.15 * at) for at in range(4)]
+CUT, REST = f"{PROSE}Here a sentence begins", f"which goes on further down. {PROSE}"
+
+
+def column(side: str, left: float, top: float, *, texts: Sequence[str] = (CUT, REST, PROSE, PROSE)) -> list[Block]:
+    return [block(f"{side}{at}", left, top + 0.15 * at, text=text) for at, text in enumerate(texts)]
+
+
+LEFT, RIGHT = column("l", 0.08, 0.2), column("r", 0.52, 0.25, texts=[PROSE] * 4)
 MIXED = [one for pair in zip(LEFT, RIGHT, strict=True) for one in pair]
 TITLE = block("title", 0.08, 0.05, right=0.92)
 
@@ -41,13 +47,12 @@ def test_mixed_columns_are_read_one_after_the_other() -> None:
     assert ordered(made) == made
 
 
-def test_arabic_columns_begin_at_the_right() -> None:
+def test_without_lower_case_nothing_proves_the_order_wrong() -> None:
     turned = [
-        replace(item, text="كلمات تكون فقرة طويلة كما هي الفقرات في أعمدة الأوراق، أو أطول منها بقليل أو كثير جدا")
+        replace(item, text="كلمات تكون فقرة طويلة كما هي الفقرات في أعمدة الأوراق، أو أطول منها بقليل أو كثير جدا،")
         for item in MIXED
     ]
-    across = [turned[at + 1 - 2 * (at % 2)] for at in range(len(turned))]
-    assert names(ordered(page(across))) == "r0 r1 r2 r3 l0 l1 l2 l3"
+    assert ordered(page(turned)) == page(turned)
 
 
 def test_what_spans_both_columns_parts_them() -> None:
@@ -60,6 +65,27 @@ def test_what_spans_both_columns_parts_them() -> None:
 def test_furniture_stays_where_it_is() -> None:
     foot = replace(block("foot", 0.4, 0.96, height=0.02), kind=BlockKind.PAGE_FOOTER)
     assert names(ordered(page([*MIXED[:3], foot, *MIXED[3:]]))) == "l0 l1 l2 foot l3 r0 r1 r2 r3"
+
+
+def test_what_is_complete_as_it_stands_is_left_alone() -> None:
+    """Articles below each other, texts in two languages, questions and answers: no sentence goes on in a column."""
+    whole = [replace(item, text=PROSE) for item in MIXED]
+    assert ordered(page(whole)) == page(whole)
+    across = [replace(item, text=CUT if item.id == "l1" else REST if item.id == "r1" else item.text) for item in MIXED]
+    assert ordered(page(across)) == page(across)
+
+
+def test_headings_part_articles_below_each_other() -> None:
+    blocks: list[Block] = []
+    for at, name in enumerate("abc"):
+        top = 0.05 + 0.3 * at
+        head = replace(block(f"{name}h", 0.08, top, height=0.02), kind=BlockKind.HEADING)
+        left = [
+            block(f"{name}l{row}", 0.08, top + 0.03 + 0.12 * row, text=text) for row, text in enumerate((CUT, REST))
+        ]
+        right = [block(f"{name}r{row}", 0.52, top + 0.07 * row) for row in range(2)]
+        blocks += [head, *left, *right]
+    assert ordered(page(blocks)) == page(blocks)
 
 
 FORM = [replace(item, text="Name") for item in MIXED]

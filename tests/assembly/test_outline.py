@@ -41,3 +41,9 @@ def test_tables_furniture_and_prose_are_not_named() -> None:
         "Summary of what happened in all the years before",
     ]
     assert named(["Summary", ""], *texts) == {}
+
+
+def test_many_long_titles_are_found_among_many_texts() -> None:
+    titles = [f"{number * 7919} and so on, a title of some length" for number in range(1000, 1512)]
+    found = named(titles, *(title[:-1] for title in titles), *(f"{title} of others" for title in titles))
+    assert found == dict(enumerate(titles))

@@ -126,6 +126,34 @@ def test_without_sizes_the_mark_has_to_be_raised_and_shown_once() -> None:
     assert kinds(text, replace(text, id="again"), note) == ["paragraph", "paragraph", "paragraph"]
 
 
+def test_a_plain_mark_at_the_foot_is_a_note_of_the_one_raised_mark() -> None:
+    text = block("paragraph", f"{PROSE}<sup>1</sup> and then")
+    note = block("paragraph", "1 Smith, Tea and Trade, London 1990", FOOT)
+    assert ties(text, note) == [(note.text, text.id)]
+    assert ties(text, replace(text, id="again"), note) == []
+    assert ties(text, replace(note, text="1. The first point is that this is a paragraph.")) == []
+
+
+@pytest.mark.parametrize("mark", ["5 m$^2$", "x\\(^{2}\\)", "10 km²", "3 ft<sup>3</sup>"])
+def test_powers_are_no_marks(mark: str) -> None:
+    text = block("paragraph", f"{PROSE}: {mark} of it.")
+    assert (
+        ties(text, block("paragraph", "\\(^{2}\\)H is deuterium.", FOOT), block("paragraph", "<sup>3</sup> H", FOOT))
+        == []
+    )
+
+
+def test_lists_of_literature_are_no_notes() -> None:
+    text = block("paragraph", f"{PROSE} [8] and later in [9].")
+    places = [Box(left=0.1, top=top, right=0.9, bottom=top + 0.03) for top in (0.55, 0.6, 0.65)]
+    entries = [
+        block("paragraph", f"[{at}] A. Smith, Tea, 1990.", box) for at, box in zip((7, 8, 9), places, strict=True)
+    ]
+    assert ties(text, *entries) == []
+    assert ties(text, block("heading", "References"), entries[1]) == []
+    assert len(ties(text, entries[1])) == 1
+
+
 def test_raised_marks_under_a_table_that_shows_them_are_its_notes() -> None:
     table = block("table", "| Dose \\( ^{a} \\) | Time \\( ^{b} \\) |")
     notes = [

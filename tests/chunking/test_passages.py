@@ -28,12 +28,23 @@ def cut(text: str, max_tokens: int = 40, overlap: int = 0) -> list[Chunk]:
     [
         ("# One ##\ntext", [("heading", "# One ##"), ("paragraph", "text")]),
         ("Title\n=====\ntext", [("heading", "Title\n====="), ("paragraph", "text")]),
-        ("a\nb\n---", [("paragraph", "a\nb\n---")]),
+        ("a\nb\n---", [("heading", "a\nb\n---")]),
+        ("a\nb\nc\n---", [("paragraph", "a\nb\nc\n---")]),
+        ("It is\nso.\n---", [("paragraph", "It is\nso.\n---")]),
+        ("\ufeff# A\nb", [("heading", "# A"), ("paragraph", "b")]),
+        ("   ## A\n    # b", [("heading", "## A"), ("paragraph", "    # b")]),
+        ("- a\n  # b", [("list_item", "- a\n  # b")]),
+        ("# A\r\rb\r# C", [("heading", "# A"), ("paragraph", "b"), ("heading", "# C")]),
+        ("# A\r\n\r\nb\r\n# C", [("heading", "# A"), ("paragraph", "b"), ("heading", "# C")]),
+        ("<!-- a\n\n# b\n-->\n# C", [("other", "<!-- a\n\n# b\n-->"), ("heading", "# C")]),
+        ("<!-- a -->\n# C", [("paragraph", "<!-- a -->"), ("heading", "# C")]),
+        ("<!-- a\n\n# C", [("paragraph", "<!-- a"), ("heading", "# C")]),
+        ("<pre>\n# b\n\n</pre>\nc", [("code", "<pre>\n# b\n\n</pre>"), ("paragraph", "c")]),
         ("#no\n\n####### no", [("paragraph", "#no"), ("paragraph", "####### no")]),
         ("- a\n  b\n  - c\n1. d", [("list_item", "- a\n  b"), ("list_item", "  - c"), ("list_item", "1. d")]),
         ("text\n* a\n* b", [("paragraph", "text"), ("list_item", "* a"), ("list_item", "* b")]),
         ("text\n~~~\n\n# x\n~~~\nmore", [("paragraph", "text"), ("code", "~~~\n\n# x\n~~~"), ("paragraph", "more")]),
-        ("- a\n\n  ```\n  x\n  ```", [("list_item", "- a"), ("code", "```\n  x\n  ```")]),
+        ("- a\n\n  ```\n  x\n  ```", [("list_item", "- a"), ("code", "  ```\n  x\n  ```")]),
         ("| a |\n|---|\n| 1 |\ntext", [("table", "| a |\n|---|\n| 1 |"), ("paragraph", "text")]),
         ("a | b\n--|--\n1 | 2\ntext", [("table", "a | b\n--|--\n1 | 2"), ("paragraph", "text")]),
         ("|x| is a number", [("paragraph", "|x| is a number")]),
@@ -41,6 +52,9 @@ def cut(text: str, max_tokens: int = 40, overlap: int = 0) -> list[Chunk]:
         ("<table>\n\n<tr></tr>\n</table>\nb", [("table", "<table>\n\n<tr></tr>\n</table>"), ("paragraph", "b")]),
         ("<table><td>x\n\nb", [("table", "<table><td>x"), ("paragraph", "b")]),
         ("```\na\n\nb", [("code", "```\na\n\nb")]),
+        ("```\na\n\n", [("code", "```\na")]),
+        ("```\n\na\n \n```  \nb", [("code", "```\n\na\n```"), ("paragraph", "b")]),
+        ("a\n\n    x = 1\n    y = 2", [("paragraph", "a"), ("paragraph", "    x = 1\n    y = 2")]),
         ("---\ntitle: x\n---\n\n# A", [("paragraph", "---\ntitle: x\n---"), ("heading", "# A")]),
     ],
 )
@@ -97,6 +111,67 @@ def test_what_is_left_of_a_text_that_was_cut_is_not_mixed_with_what_follows() ->
     assert cut(tail, 35)[-1].text == "Rest.\n\nNext paragraph."
 
 
+def test_the_first_row_of_a_table_in_html_is_said_again_only_if_it_is_a_header() -> None:
+    rows = "\n".join(f"<tr><td>row {number}</td><td>{number}</td></tr>" for number in range(20))
+    assert not any(anchor.repeated for chunk in cut(f"<table>{rows}</table>", 16) for anchor in chunk.anchors)
+    headed = f"<table><thead><tr><td>a</td></tr></thead>{rows}</table>"
+    assert all(chunk.text.startswith("<table><thead>") for chunk in cut(headed, 16))
+
+
+def test_the_indentation_of_a_block_is_kept_and_that_of_a_line_is_not() -> None:
+    block = "    x = 1\n    y = 2"
+    assert [chunk.text for chunk in cut(f"Code:\n\n{block}")] == [f"Code:\n\n{block}"]
+    (chunk,) = cut(block)
+    assert (chunk.text, chunk.start, chunk.end) == (block, 0, len(block))
+    (chunk,) = cut("   One line.")
+    assert (chunk.text, chunk.start) == ("One line.", 3)
+    nested = "- item\n\n  ```\n  x\n  ```"
+    assert [chunk.text for chunk in cut(nested)] == [nested]
+
+
+def test_what_stands_indented_below_an_item_stays_with_it() -> None:
+    item = "- one two three\n\n  four five six"
+    before = "Words: " + " ".join(f"w{number}" for number in range(10))
+    assert [chunk.text for chunk in cut(f"{before}\n\n{item}\n\nEnd.", 16)] == [before, f"{item}\n\nEnd."]
+    assert [chunk.text for chunk in cut(f"{before}\n\n{item.replace('  four', 'four')}", 16)] != [before, item]
+    assert cut(item)[0].text == item
+
+
+def test_titles_are_the_words_of_their_headings() -> None:
+    def path(heading: str) -> str:
+        return cut(f"{heading}\n\ntext")[0].section_path
+
+    assert path('## [Install](http://a.b/c) **now** <a name="i"></a>') == "Install now"
+    assert path("# *All* of `it`, __so__ _to say_ ##") == "All of it, so to say"
+    assert path("**Set**\n---") == "Set"
+    for kept in ("snake_case_name", "2 * 3 * 4", "List<String>", "a [b] c", "![](x.png)", "x < y"):
+        assert path(f"# {kept}") == kept
+
+
+def test_code_is_shown_once_and_no_chunk_is_only_its_fence() -> None:
+    text = "~~~\nline one~~~\n" + "".join(f"漢字漢字漢字{number}\n" for number in range(6)) + "~~~"
+    chunks = list(chunk_markdown(text, ChunkOptions(max_tokens=16)))
+    assert "".join(chunk.text for chunk in chunks).count("line one") == 1
+    for ending in ("", "\n", "\n\n", " \n\n", "\n\n```"):
+        open_ended = "```\n" + "x = 1\n" * 3 + ending
+        for chunk in chunk_markdown(open_ended, ChunkOptions(max_tokens=16)):
+            assert all(open_ended[anchor.start : anchor.end].strip() for anchor in chunk.anchors)
+
+
+@pytest.mark.parametrize("max_tokens", range(16, 60, 3))
+def test_a_chunk_says_where_its_code_is_from(max_tokens: int) -> None:
+    text = "Intro.\n\n```py\n" + "".join(f"```py = {number}\n" for number in range(30)) + "```\n\nEnd."
+    end = 0
+    for chunk in chunk_markdown(text, ChunkOptions(max_tokens=max_tokens)):
+        own = [anchor for anchor in chunk.anchors if anchor.is_own]
+        assert chunk.start <= own[0].start
+        assert own[-1].end <= chunk.end
+        assert chunk.start >= end, "no character belongs to two chunks"
+        assert not text[end : chunk.start].strip()
+        end = chunk.end
+    assert end == len(text)
+
+
 SIGNS = st.sampled_from(
     [
         *"ab1é .\n\n-#|*`~$<>=\t",
@@ -111,6 +186,10 @@ SIGNS = st.sampled_from(
         "\r\n",
         "\u2003",
         "---",
+        "<!--",
+        "-->",
+        "<pre>",
+        "    ",
     ]
 )
 
@@ -150,6 +229,11 @@ def test_any_markdown_is_cut_without_a_loss(text: str, max_tokens: int, overlap:
         " \n",
         "=\n",
         "<tr>",
+        "<!--\n\n",
+        "<pre>\n",
+        "   # *a [b](c",
+        "# `a\n",
+        "- a\n\n  b\n\n",
     ],
 )
 def test_hostile_markdown_takes_linear_time(unit: str) -> None:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from deepseek_ocr_rag import ChunkOptions, Strategy
-
-
-class Encoder(Protocol):
-    """A tokenizer object, such as tiktoken's or Hugging Face's."""
-
-    def encode(self, text: str, /) -> Sequence[int]:
-        """The tokens of a text."""
+from deepseek_ocr_rag import ChunkOptions, Strategy, Tokenizer
 
 
 @dataclass(kw_only=True, eq=False)
@@ -29,14 +20,14 @@ class ChunkSettings:
             up to ``max_tokens``, whose ``parent_id`` is the section's id.
         parent_tokens: Hard budget of a parent.
         tokenizer: What tokens are counted with: a vocabulary's name (``cl100k_base``, ``o200k_base``), a tokenizer of
-            tiktoken or Hugging Face, or a function that gives the number of a text's tokens.
+            tiktoken or Hugging Face, or a function that gives a text's tokens or their number.
     """
 
     max_tokens: int = 512
     chunk_overlap: int = 0
     strategy: Strategy = "section"
     parent_tokens: int = 2048
-    tokenizer: str | Callable[[str], int] | Encoder = field(default="cl100k_base", repr=False)  # some show all words
+    tokenizer: Tokenizer = field(default="cl100k_base", repr=False)  # some show all words
 
     def chunk_options(self) -> ChunkOptions:
         """The options of the core.

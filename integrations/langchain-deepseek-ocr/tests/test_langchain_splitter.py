@@ -78,7 +78,7 @@ class Halves:
         return [0] * (len(text) // 2)
 
 
-@pytest.mark.parametrize("tokenizer", [len, Halves(), "approx", token_counter("o200k_base")])
+@pytest.mark.parametrize("tokenizer", [len, str.split, Halves(), "approx", token_counter("o200k_base")])
 def test_tokens_are_counted_by_whatever_is_given(tokenizer: Any) -> None:
     splitter = pickle.loads(pickle.dumps(DeepSeekOCRTextSplitter(tokenizer=tokenizer, max_tokens=200)))
     count = token_counter(tokenizer)

@@ -18,7 +18,7 @@ from llama_index.core.schema import Document as LlamaDocument
 from llama_index.readers.deepseek_ocr import DeepSeekOCRNodeParser, DeepSeekOCRReader, base, content_id
 from pydantic import ValidationError
 
-from deepseek_ocr_rag import Document, Passage, UnknownChunk, locate, parse_regions, token_counter
+from deepseek_ocr_rag import Box, Document, Passage, UnknownChunk, locate, parse_regions, token_counter
 
 
 @pytest.fixture
@@ -61,10 +61,11 @@ def test_nodes_know_their_lines_and_offsets(pages: list[LlamaDocument]) -> None:
         assert node.start_char_idx is not None
         shown = page.text[node.start_char_idx : node.end_char_idx]
         assert shown.split() == node.text.split()
-        boxes = {region.box: region for region in parse_regions(page.metadata["regions"])}
+        boxes: dict[Box, str] = {}
+        for region in parse_regions(page.metadata["regions"]):
+            boxes[region.box] = boxes.get(region.box, "") + page.text[region.start : region.end]
         for region in parse_regions(node.metadata["regions"]):
-            whole = boxes[region.box]
-            assert node.text[region.start : region.end] in page.text[whole.start : whole.end]
+            assert node.text[region.start : region.end] in boxes[region.box]
     (citation,) = [
         citation
         for node in parse(pages)
@@ -146,8 +147,19 @@ def test_documents_of_other_readers_are_cut_too() -> None:
         parse([LlamaDocument(text="# Title", metadata={"regions": "elsewhere"})])
 
 
-def test_chunks_of_the_reader_stay_as_they_are(pages: list[LlamaDocument]) -> None:
-    chunks = DeepSeekOCRReader(mode="chunk", max_tokens=120).load_data("sample.pdf")
+def test_what_others_say_under_our_keys_is_kept() -> None:
+    theirs = {"page": 7, "parent_id": ["a", "b"], "images": ["a.png"]}
+    nodes = parse([LlamaDocument(text="# Title\n\nText.", metadata=theirs)])
+    assert [node.metadata.items() >= theirs.items() for node in nodes] == [True]
+    family = parse([LlamaDocument(text="# Title\n\nText.", metadata=theirs)], strategy="parent_child")
+    assert [node.metadata["chunk_role"] for node in family] == ["parent", "child"]
+    assert family[1].parent_node is not None
+
+
+@pytest.mark.parametrize("families", [False, True])
+def test_chunks_of_the_reader_stay_as_they_are(pages: list[LlamaDocument], families: bool) -> None:
+    options: dict[str, Any] = {"strategy": "parent_child", "parent_tokens": 400} if families else {}
+    chunks = DeepSeekOCRReader(mode="chunk", max_tokens=120, **options).load_data("sample.pdf")
     nodes = parse(chunks)
     assert [(node.id_, node.text, node.metadata) for node in nodes] == [
         (chunk.id_, chunk.text, chunk.metadata) for chunk in chunks

@@ -1,8 +1,9 @@
 """Whether the table at the top of a page is the rest of the table at the foot of the page before.
 
 It is where the columns fit and nothing speaks against it: a caption with another number, another header, text between
-the two, room left under the first. A header that is said again is the best sign, and is marked, so that it is not read
-as a row of the body.
+the two, room left under the first, a row of totals, the keys of another record. A header that is said again is the best
+sign, and is marked, so that it is not read as a row of the body. Without boxes nothing shows that columns fit: then two
+tables are one only where the header or "continued" says so, or where rows that have no header go on under one.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
+from rapidfuzz import fuzz
+
 from ..captions import captions_of
 from ..document import Block, BlockKind, Page, Table
 from ..geometry import bounding_box
+from ..headrows import without_guess
 
 SAME_WIDTH = 0.1
 """Tables go on as wide as they were, to this share of the page; left and right pages have different margins."""
@@ -24,6 +28,12 @@ SAME_EDGE = 0.03
 
 HALF_WAY = 0.5
 """A table that is cut reaches beyond this share of the page's height, and its rest begins above it."""
+
+SAME_WORD = 85.0
+"""Words of a header are the same from this similarity on, in percent: scans are noisy."""
+
+SAME_KEYS = 0.8
+"""Tables whose first columns have this share in common are two records, not two halves."""
 
 _LEAST_VALUES = 3
 """Cells that a column has at least, to be said to hold numbers or none."""
@@ -37,6 +47,12 @@ _NUMBERED = re.compile(
     r"|[表표]\s*(\d+(?:[.–-]\d+)*)",
     re.IGNORECASE,
 )
+_NOTED = re.compile(r"[(\[（][^()\[\]（）]{0,30}[)\]）]")
+_TOTAL = re.compile(
+    r"(?:grand |in )?(?:total|sum|summe|gesamt|insgesamt|somme|totale|合计|合計|总计|總計|합계|итого|المجموع)[:：.]?"
+)
+_ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l"})
+"""Letters that scans take for each other; "rn" for "m" comes on top."""
 _NUMERIC = re.compile(r"[-+−–(]?\s?[$€£¥]?\s?\d[\d\s.,:/%)+-]*[%)]?\s?[$€£¥]?")
 
 
@@ -50,12 +66,25 @@ def table_going_on(before: Page, after: Page) -> tuple[int, int, Table] | None:
         return None
     if one.table.columns != other.table.columns or not _fit(one, before, other, after):
         return None
-    repeats = _says_header_again(one, other.table)
-    if not repeats and (_is_headed(other.table) or not _are_alike(one.table, other.table)):
+    is_told = any(map(_says_continued, (*before.blocks[last + 1 :], *after.blocks[:following])))
+    rest = _rest(one, other, one.table, other.table, is_told=is_told)
+    if rest is None or not _captions_agree(before.blocks, last, after.blocks, following, repeats=rest.repeats_header):
         return None
-    if not _captions_agree(before.blocks, last, after.blocks, following, repeats=repeats):
+    return last, following, rest
+
+
+def _rest(one: Block, other: Block, mine: Table, theirs: Table, *, is_told: bool) -> Table | None:
+    """The second table as it goes on from the first, if what both say allows it; ``is_told`` where a note says so."""
+    repeats = _says_header_again(one, theirs)
+    rest = _with_header(theirs, max(1, mine.header_rows)) if repeats else theirs
+    if not repeats and _is_data(mine, theirs):
+        rest = without_guess(theirs)
+    if not repeats and (_is_headed(rest) or not _are_alike(mine, rest)):
         return None
-    return last, following, _with_header(other.table, max(1, one.table.header_rows)) if repeats else other.table
+    is_known = bool(one.boxes and other.boxes) or repeats or bool(one.continues) or _is_headed(mine)
+    if not is_told and (not is_known or _is_closed(mine) or _has_same_keys(mine, rest)):
+        return None
+    return rest
 
 
 def _last(blocks: Sequence[Block]) -> int | None:
@@ -160,19 +189,73 @@ def _is_headed(table: Table) -> bool:
 
 
 def _says_header_again(one: Block, other: Table) -> bool:
-    """Whether a table begins with the first one's header rows (its first row, where none is marked)."""
+    """Whether a table begins with the first one's header rows; its first row only where ``other`` has it as a header.
+
+    A row of data that two tables begin with would be lost as a header said again.
+    """
     first = one.table
     if first is None or (one.continues and not first.repeats_header and not first.header_rows):
         return False  # rows from the middle of a table
     rows = max(1, first.header_rows)
     if other.rows < rows or (other.header_rows > rows and not other.header_is_guessed):
         return False
-    header = _top(first, rows)
-    return header == _top(other, rows) and any(text for _, _, text in header)
+    if not first.header_rows and not other.header_rows:
+        return False
+    header, again = _top(first, rows), _top(other, rows)
+    if header.keys() != again.keys() or not any(header.values()):
+        return False
+    return all(_is_same(text, again[place]) for place, text in header.items())
 
 
-def _top(table: Table, rows: int) -> list[tuple[int, int, str]]:
-    return [(cell.row, cell.column, _plain(cell.text)) for cell in table.cells if cell.row < rows]
+def _top(table: Table, rows: int) -> dict[tuple[int, int], str]:
+    return {(cell.row, cell.column): cell.text for cell in table.cells if cell.row < rows}
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two cells of headers say the same, "(continued)" and faults of scans aside; numbers are to be equal."""
+    mine, theirs = (_NOTED.sub(_unless_continued, text).casefold().split() for text in (one, other))
+    if len(mine) != len(theirs):
+        return False
+    return all(map(_is_same_word, mine, theirs))
+
+
+def _is_same_word(one: str, other: str) -> bool:
+    mine, theirs = (word.translate(_ALIKE).replace("rn", "m") for word in (one, other))
+    has_digits = any(map(str.isdecimal, one + other))
+    return mine == theirs or (not has_digits and fuzz.ratio(mine, theirs) >= SAME_WORD)
+
+
+def _unless_continued(match: re.Match[str]) -> str:
+    return "" if _CONTINUED.search(match[0]) else match[0]
+
+
+def _is_data(one: Table, other: Table) -> bool:
+    """Whether what is guessed to be the header of ``other`` says in a column what the rows of ``one`` say there."""
+    said = {(cell.column, _plain(cell.text)) for cell in one.cells if cell.row >= one.header_rows and cell.text.strip()}
+    labels = ((cell.column, _plain(cell.text)) for cell in other.cells if cell.row < other.header_rows)
+    return other.header_is_guessed and any(label in said for label in labels)
+
+
+def _is_closed(table: Table) -> bool:
+    """Whether the last row says that it is the sum of the others."""
+    first = next((cell for cell in table.cells if cell.row == table.rows - 1 and cell.text.strip()), None)
+    return table.rows > 1 and first is not None and _TOTAL.fullmatch(_plain(first.text)) is not None
+
+
+def _has_same_keys(one: Table, other: Table) -> bool:
+    """Whether the first columns say the same: forms or reports of one kind, each about something else."""
+    mine, theirs = _keys(one), _keys(other)
+    if min(len(set(mine)), len(set(theirs))) < 2 or len(set(theirs)) < len(theirs):
+        return False
+    return len(set(mine) & set(theirs)) >= SAME_KEYS * len(theirs)
+
+
+def _keys(table: Table) -> list[str]:
+    return [
+        _plain(cell.text)
+        for cell in table.cells
+        if cell.column == 0 and cell.row >= table.header_rows and cell.text.strip()
+    ]
 
 
 def _with_header(table: Table, rows: int) -> Table:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from ..document import Block, BlockKind, OutlineEntry, Page
 from ..geometry import bounding_box
-from .headlines import LONGEST_PLAIN, can_be_headline, is_lead_in, kind_instead, label_of
+from .headlines import LONGEST_PLAIN, can_be_headline, doubt_of, has_stop, is_lead_in, kind_instead, label_of
 from .looks import Look, Looks
-from .numbering import Number, number_of
+from .numbering import Number, Numbers, number_of, without_number
 from .outline import named_blocks
 from .ranks import STEP, Rank, Ranks
 
@@ -36,6 +36,9 @@ NEAR = 3
 
 INVISIBLE = 0.3
 """Letters of less than this share of the text's size are not there for readers."""
+
+LEAST_TEXT = 80
+"""Sentences of more characters than this are text that no title stands under."""
 
 _CAN_BE_HEADING = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.OTHER})
 
@@ -75,13 +78,15 @@ class Levels:
             self._outline[entry.page_number].append(entry)
         self._found: dict[int, dict[int, OutlineEntry]] = {}
         self._looks = Looks()
-        self._plain: set[str] = set()
+        self._numbers = Numbers()
         self._repeats: Counter[str] = Counter()
         self._ranks = Ranks()
         self._open: list[_Open] = []
         self._is_counting = False
         self._title = ""
         self._is_begun = False
+        self._bare: _Open | None = None
+        """A heading of a number alone with nothing behind it yet: what comes next is its second line."""
 
     def see(self, page: Page) -> None:
         """Take in the evidence of a page; its running heads and feet are marked already."""
@@ -92,10 +97,12 @@ class Levels:
             if block.kind.is_furniture or not block.text.strip():
                 continue
             if block.kind.is_heading or at in named:
-                if at in named or kind_instead(block.text, stands_out=self._stands_out(block)) is None:
+                self._looks.of(block).count_doubt(block.text)
+                if at in named or self._kind_instead(block) is None:
                     self._count(block, named.get(at))
             elif block.kind in _CAN_BE_HEADING and can_be_headline(block.text):
                 self._looks.of(block).plain += 1
+                self._numbers.count_text(block.text)
 
     def settled(self, page: Page) -> Page:
         """The page with its headings and their levels, and with the section of every block."""
@@ -125,24 +132,25 @@ class Levels:
         look = self._looks.of(block)
         look.labelled += 1
         words = _words(block)
-        number = number_of(words)
+        number = _number_in(words)
         if number is None:
             label = label_of(words)
             if len(self._repeats) < MOST_LABELS or label in self._repeats:
                 self._repeats[label] += 1
-        elif number.is_plain:
-            self._plain.add(number.text)
+        else:
+            self._numbers.count(number)
         self._ranks.count(look, number, entry)
 
     def _number(self, text: str) -> Number | None:
         """A heading's number; a bare one only if one of its neighbours numbers a heading too."""
-        number = number_of(" ".join(text.split()))
-        if number is None or not number.is_plain or not number.text.isdecimal():
-            return number
-        value = int(number.text)
-        return number if value == 1 or {str(value - 1), str(value + 1)} & self._plain else None
+        number = _number_in(" ".join(text.split()))
+        return number if number is None or self._numbers.is_one(number) else None
 
     # Which lines are headings
+
+    def _kind_instead(self, block: Block) -> BlockKind | None:
+        rows = self._looks.of(block).rows
+        return kind_instead(block.text, stands_out=self._stands_out(block), allowed=rows)
 
     def _kind(self, at: int, blocks: Sequence[Block], *, is_named: bool) -> BlockKind:
         block = blocks[at]
@@ -154,8 +162,7 @@ class Levels:
         if is_named:
             return BlockKind.HEADING
         if block.kind.is_heading:
-            instead = kind_instead(text, stands_out=self._stands_out(block))
-            return instead or (BlockKind.PARAGRAPH if self._is_label(block) else BlockKind.HEADING)
+            return self._kind_instead(block) or (BlockKind.PARAGRAPH if self._is_label(block) else BlockKind.HEADING)
         if block.kind in _CAN_BE_HEADING and self._is_headline(block) and _is_alone(at, blocks):
             return BlockKind.HEADING
         return block.kind
@@ -175,10 +182,11 @@ class Levels:
             return True
         if self._number(block.text) is not None or look.size > SAME_AS_TEXT * body:
             return False
-        if look is not self._looks.heaviest() and self._repeats[label_of(block.text)] >= LABEL_TIMES:
+        if not look.is_bold and has_stop(block.text):
             return True
+        is_repeated = look is not self._looks.heaviest() and self._repeats[label_of(block.text)] >= LABEL_TIMES
         is_marked = look.is_bold or look.is_capital or not _knows_weight(block)
-        return not is_marked and (look.size < 0.9 * body or look.labelled < look.plain)
+        return is_repeated or (not is_marked and (look.size < 0.9 * body or look.labelled < look.plain))
 
     def _is_headline(self, block: Block) -> bool:
         """Whether what an engine calls text is printed and worded like the headings."""
@@ -187,7 +195,7 @@ class Levels:
         body, look = self._looks.body, self._looks.of(block)
         number = self._number(block.text)
         if not body or not look.is_measured:
-            return number is not None and number.style == "decimal" and number.depth > 1 and self._ranks.has_numbers
+            return number is not None and self._numbers.is_expected(number, block.text)
         stands_out = look.is_bold or look.size >= LARGER * body
         return stands_out and look.is_trusted and not self._is_label(block)
 
@@ -231,6 +239,8 @@ class Levels:
         if title.look is not heaviest or title.number is not None or not has_more or title.entry is not None:
             return lines
         before = [line for line in lines if line.at < title.at]
+        if title.block.kind is not BlockKind.TITLE and _is_behind_text(title, changed):
+            return lines
         if title.look.labelled > 1 or any(line.number or not _is_over(line, title, changed) for line in before):
             return lines
         changed[title.at] = replace(title.block, kind=BlockKind.TITLE, level=1)
@@ -242,15 +252,21 @@ class Levels:
 
     def _placed(self, line: _Line) -> Block:
         rank = self._rank(line)
+        if self._bare is not None and line.number is None and line.entry is None:
+            rank = (self._bare.rank[0], self._bare.rank[1] + STEP // 2, 0)
         self._make_part(line, rank)
         while self._open and self._open[-1].rank >= rank:
             self._open.pop()
         level = len(self._open) + (2 if self._title else 1)
         section = self._open[-1].id if self._open else self._title
-        self._open.append(_Open(rank=rank, id=line.block.id, look=line.look, is_numbered=line.number is not None))
+        opened = _Open(rank=rank, id=line.block.id, look=line.look, is_numbered=line.number is not None)
+        self._open.append(opened)
+        self._bare = opened if opened.is_numbered and not without_number(_words(line.block)) else None
         return replace(line.block, kind=BlockKind.HEADING, level=level, section=section)
 
     def _sectioned(self, block: Block) -> Block:
+        if block.text.strip() and not block.kind.is_furniture:
+            self._bare = None
         if block.kind is BlockKind.TITLE:
             self._title = block.id
             return block
@@ -277,6 +293,19 @@ class Levels:
 
 def _words(block: Block) -> str:
     return " ".join(block.text.split())
+
+
+def _number_in(words: str) -> Number | None:
+    """The number in front; a date and a version have none."""
+    return None if doubt_of(words) == "dated" else number_of(words)
+
+
+def _is_behind_text(line: _Line, blocks: Sequence[Block]) -> bool:
+    """Whether sentences stand before a line, as over the values of a form."""
+    return any(
+        block.kind in _CAN_BE_HEADING and len(block.text) > LEAST_TEXT and has_stop(block.text.strip())
+        for block in blocks[: line.at]
+    )
 
 
 def _knows_weight(block: Block) -> bool:

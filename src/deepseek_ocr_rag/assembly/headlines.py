@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
+from typing import Literal
 
 from ..document import BULLETS, BlockKind
 from .numbering import number_of, without_number
@@ -13,39 +15,64 @@ LONGEST = 200
 LONGEST_PLAIN = 100
 """Texts that no engine called a heading are not taken for one beyond this length."""
 
+LONGEST_STOPPED, LONGEST_STOPPED_WIDE = 60, 14
+"""Longer texts with a stop at the end are sentences; Chinese, Japanese and Korean ones say it with fewer signs."""
+
 _CAPTION = re.compile(
     r"[\[(【]?\s?(?:fig(?:ure|ura|\.)?|table|tab\.?|tabelle|tableau|tabla|tabella|abb(?:ildung|\.)?|chart|scheme|listing|exhibit)"
     r"\s*(?:\d|[IVX]+\b|[A-Z]\.?\d)|[\[(【]?\s?[图圖表표図]\s*\d",
     re.IGNORECASE,
 )
+_GOES_ON = re.compile(r"(?i:table|figure|chart|exhibit)\s\d+(?:\s[a-z]+){1,3}")
+"""Small words right behind a number, without a stop: "Table 2 rules" is no caption."""
 _ADDRESS = re.compile(r"https?://|www\.|\S@\S+\.\w|\bdoi\b", re.IGNORECASE)
 _LEADERS = re.compile(r"(?:\.\s?){4,}|[.…_]{4,}|…")
 _DATE = re.compile(
     r"\W*(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|(?:\d{1,2}\.?\s+)?[^\W\d]{3,10}\.?\s+(?:\d{1,2},?\s+)?\d{4}"
     r"|\d{4}\s*年.{0,8})\W*"
 )
+_VERSION = re.compile(
+    r"v(?:ersion)?\s?\d[\w.]{0,12}.{0,16}|\[?\d+(?:\.\d+){2}\]?\W{1,4}[\d./-]{6,12}\W*|(?:1[5-9]|20)\d\d", re.I
+)
+_SUM = re.compile(r"[^:：]{1,40}[:：]\s*(?:[€$£¥]\s?[\d.,]+|[\d.,]+\s?(?:[€$£¥]|[A-Z]{3}\b)).{0,4}")
+_NO_ANSWER = re.compile(r"n\.?/?a\.?|none|nil|tb[acd]|not applicable|entfällt|néant|なし|없음", re.IGNORECASE)
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _ENDS_A_SENTENCE = re.compile(r"[.!?;,。！？；，、]['\"”’»)\]]*\s*\Z")
 _ABBREVIATED = re.compile(r"\b(?:[^\W\d_]\.){1,4}\s*\Z|\b(?:inc|ltd|co|jr|sr|etc|corp|no)\.\s*\Z", re.IGNORECASE)
 
 
-def kind_instead(text: str, *, stands_out: bool = False) -> BlockKind | None:
+Doubt = Literal["dated", "small"]
+"""Why a text alone is not taken for a heading though a row of such may be: a date or version, a small first letter."""
+
+
+def doubt_of(text: str) -> Doubt | None:
+    """The doubt about a text as a heading, if there is one."""
+    words = " ".join(text.split())
+    if any(pattern.fullmatch(words) for pattern in (_DATE, _VERSION)):
+        return "dated"
+    first = words.split(maxsplit=1)[0] if words else ""
+    return "small" if words[:1].islower() and first == first.lower() and without_number(words) == words else None
+
+
+def kind_instead(text: str, *, stands_out: bool = False, allowed: Container[str | None] = ()) -> BlockKind | None:
     """What a text is that an engine called a heading and whose words say that it is none; else None.
 
     ``stands_out`` says that its letters are larger than the text's: then it may begin in the middle of a sentence.
+    ``allowed`` are the doubts (:func:`doubt_of`) that do not count, because several headings give them.
     """
     words = " ".join(text.split())
-    if _CAPTION.match(words):
+    if _CAPTION.match(words) and not _GOES_ON.fullmatch(words):
         return BlockKind.CAPTION
     if words[:1] in BULLETS:
         return BlockKind.LIST_ITEM
-    if len(words) > LONGEST or _ADDRESS.search(words) or _LEADERS.search(words) or _DATE.fullmatch(words):
+    if len(words) > LONGEST or any(said.search(words) for said in (_ADDRESS, _LEADERS)) or ends_like_a_sentence(words):
         return BlockKind.PARAGRAPH
+    doubt = doubt_of(words)
+    if doubt in allowed and doubt is not None:
+        return None
     rest = without_number(words) or words  # "Chapter 3" may be all that there is
-    if (
-        not _says_something(rest)
-        or ends_like_a_sentence(words)
-        or (rest[:1].islower() and rest == words and not stands_out)
-    ):
+    is_value = _DATE.fullmatch(words) or _SUM.fullmatch(words) or _NO_ANSWER.fullmatch(words)
+    if is_value or not _says_something(rest) or (doubt == "small" and not stands_out):
         return BlockKind.PARAGRAPH
     return None
 
@@ -61,9 +88,15 @@ def can_be_headline(text: str) -> bool:
 
 def ends_like_a_sentence(text: str) -> bool:
     """Whether a text is a sentence, or the first half of one: by its end, and too long for a title that ends so."""
-    if not _ENDS_A_SENTENCE.search(text) or _ABBREVIATED.search(text):
+    if not has_stop(text):
         return False
-    return text.rstrip()[-1] in ",;，；、" or len(text) > 60 or text.count(". ") > (number_of(text) is not None)
+    longest = LONGEST_STOPPED_WIDE if _WIDE.search(text) else LONGEST_STOPPED
+    return text.rstrip()[-1] in ",;，；、" or len(text) > longest or text.count(". ") > (number_of(text) is not None)
+
+
+def has_stop(text: str) -> bool:
+    """Whether a text ends with a stop, a comma or the like that is not of an abbreviation."""
+    return _ENDS_A_SENTENCE.search(text) is not None and _ABBREVIATED.search(text) is None
 
 
 def is_lead_in(text: str) -> bool:

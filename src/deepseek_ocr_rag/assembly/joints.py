@@ -11,11 +11,10 @@ import unicodedata
 from collections.abc import Container, Sequence
 
 from ..document import BULLETS, Block, BlockKind, Joint, Line, Page
+from ..markdown import HYPHENS
 
 MOST_WORDS = 200_000
 """Words that are remembered; then those go that were not seen again for as many."""
-
-HYPHENS = "-\u2010\u00ad"
 
 _SOFT_HYPHEN = "\u00ad"
 _REFERENCE = (
@@ -23,6 +22,9 @@ _REFERENCE = (
     r"|[¹²³⁰⁴-⁹]{1,4}|\[[\d,;–\- ]{1,16}\]|\d{1,3})"
 )
 _SENTENCE_END = re.compile(rf"[.!?:;…。！？：；｡।؟۔։።។៖།]['\"”’»›)\]）」』】]{{0,4}}\s?{_REFERENCE}?\s*\Z")
+_SOFT_END = re.compile(r"[;；]\s*\Z|\b(?:e\.\s?g|i\.\s?e|cf|vs|ca|approx|vgl|bzw|z\.\s?B|d\.\s?h)\.\s*\Z")
+"""What looks like the end of a sentence, and is none if lower case follows."""
+
 _TAIL = 60
 """Characters at the end in which a sentence's end is looked for."""
 
@@ -35,13 +37,15 @@ _OPENING = re.compile(
 
 _QUOTES = "\"'“”„‚‘’«»‹›([（「『"
 _LINKING = re.compile(
-    r"(?:,|\b(?:a|an|the|of|and|or|in|on|to|for|with|by|from|at|as|is|are|was|were|that|which|und|oder|der|die|das|den|dem"
+    r"(?:[,，、،]|\b(?:mr|mrs|ms|prof|figs?)\.|\b(?:a|an|the|of|and|or|in|on|to|for|with|by|from|at|as|is|are|was|were|that|which|und|oder|der|die|das|den|dem"
     r"|des|ein|eine|einer|mit|von|für|de|la|le|les|du|et|ou|el|los|las|y|o|del|di|il))\s*\Z",
     re.IGNORECASE,
 )
 """What no paragraph ends with."""
 
-_SUSPENDED = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e"})
+_SUSPENDED = frozenset(
+    {"and", "or", "nor", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "eller", "ja", "и"}
+)
 """After "short-": the hyphen stands for what "short- and long-term" share."""
 
 _WORD = re.compile(r"(?<![\w\u2010-])[^\W\d_]{1,40}(?:[-\u2010][^\W\d_]{1,40}){0,3}(?![\w\u2010\u00ad-])")
@@ -93,7 +97,7 @@ def joint(before: str, after: str, known: Container[str]) -> Joint:
     if not before or not after:
         return "space"
     last, first = before[-1], after[0]
-    if last in HYPHENS and before[-2:-1].isalpha() and first.isalpha():
+    if last in HYPHENS and before[-2:-1].isalnum() and first.isalnum():
         return _hyphen(before, after, known)
     if last in "/—–" and not before[-2:-1].isspace():
         return "none"
@@ -106,19 +110,34 @@ def joint(before: str, after: str, known: Container[str]) -> Joint:
 
 def goes_on(before: Block, after: Block) -> bool:
     """Whether the sentence in ``before`` goes on in ``after``, by their texts and lines, wherever they stand."""
-    end, begin = before.text.rstrip(), after.text.lstrip()
-    if not _LETTER.search(end[-_TAIL:]) or _SENTENCE_END.search(end[-_TAIL:]) or _OPENING.match(begin):
+    end, begin = before.text.rstrip()[-_TAIL:], after.text.lstrip()
+    if not _LETTER.search(end) or _OPENING.match(begin):
         return False
     first = begin.lstrip(_QUOTES)[:1]
-    if first.islower() or (end[-1] in HYPHENS and end[-2:-1].isalpha() and first.isalpha()):
-        return True
-    if _is_indented(after) or after.kind is not before.kind:
+    if first.islower():
+        return _SENTENCE_END.search(end) is None or _SOFT_END.search(end) is not None
+    is_linked = _LINKING.search(end) is not None
+    if _SENTENCE_END.search(end) and not is_linked:
         return False
-    if first.isupper() or first.isdigit():
-        if len(end) < _LEAST_PER_LINE * len(before.lines):
-            return False  # a column of a form
-        return _is_full(before, _JUSTIFIED) or (bool(_LINKING.search(end[-_TAIL:])) and _is_full(before, 3 * _FULL))
-    return first.isalpha() and _is_full(before, _FULL)
+    if end[-1] in HYPHENS and end[-2:-1].isalpha() and first.isalnum():
+        return True
+    return first.isalnum() and after.kind is before.kind and _lines_go_on(before, after, first, is_linked=is_linked)
+
+
+def _lines_go_on(before: Block, after: Block, first: str, *, is_linked: bool) -> bool:
+    """Whether the last line is as full as lines within a paragraph are; a comma or "of the" must do without lines."""
+    if not before.lines or _is_indented(after):
+        return is_linked and not before.lines
+    if not (first.isupper() or first.isdigit()):
+        return _is_full(before, _FULL)
+    if len(before.text.rstrip()) < _LEAST_PER_LINE * len(before.lines):
+        return False  # a column of a form
+    return _is_full(before, _JUSTIFIED) or (is_linked and _is_full(before, 3 * _FULL))
+
+
+def begins_anew(text: str) -> bool:
+    """Whether a text begins with the mark of a list item, a section or a caption."""
+    return _OPENING.match(text.lstrip()) is not None
 
 
 def _plain(text: str) -> str:
@@ -133,10 +152,13 @@ def _hyphen(before: str, after: str, known: Container[str]) -> Joint:
     if before[-1] == _SOFT_HYPHEN:
         return "hyphen"
     left, right = _word(_LAST_WORD.search(before[:-1])), _word(_FIRST_WORD.match(after))
+    is_capital = (left + right).isupper()
     if right.casefold() in _SUSPENDED:
         return "space"
+    if not left or not right:
+        return "none"  # "COVID-19"
     is_word = left + right in known and f"{left}-{right}" not in known
-    return "hyphen" if is_word and not right[:1].isupper() else "none"
+    return "hyphen" if is_word and (is_capital or not right[:1].isupper()) else "none"
 
 
 def _is_full(block: Block, left_over: float) -> bool:

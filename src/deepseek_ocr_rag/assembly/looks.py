@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 from ..document import Block, BlockKind
-from .headlines import is_capital
+from .headlines import Doubt, doubt_of, is_capital
 
 SAME_SIZE = 0.94
 """Letters are of one size if the smaller are at least this share of the larger; scans are noisy."""
@@ -45,8 +45,18 @@ class Look:
     """Short lines that it called text."""
     depths: Counter[int] = field(default_factory=Counter)
     """How deep the numbered headings among them are."""
+    rows: set[Doubt] = field(default_factory=set)
+    """Doubts that several different headings of this look give, where sizes tell nothing: diaries, commands."""
     rank: tuple[Weight, int] | None = None
     """Where unnumbered headings of this look stand, once that is settled."""
+
+    _doubtful: dict[Doubt, str] = field(default_factory=dict)
+
+    def count_doubt(self, text: str) -> None:
+        """Remember a heading that there is a doubt about, if only the engine's label speaks for it."""
+        doubt = None if self.is_measured else doubt_of(text)
+        if doubt is not None and self._doubtful.setdefault(doubt, text) != text:
+            self.rows.add(doubt)
 
     @property
     def weight(self) -> Weight:

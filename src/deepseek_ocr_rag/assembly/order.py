@@ -1,17 +1,20 @@
 """The reading order of a page, checked where an engine went to and fro between two columns.
 
-An engine that sees the page knows its order better than any rule about boxes. Only one mistake can be proven by boxes
-alone: prose in two columns, read across them line of blocks by line of blocks. Everything else is left as it came.
+An engine that sees the page knows its order better than any rule about boxes. Only one mistake can be proven: prose in
+two columns, read across them line of blocks by line of blocks, where a sentence goes on further down its column and
+none goes on across; lower case has to show it. Everything else, articles below each other and texts in two languages
+too, is left as it came.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from ..document import Block, BlockKind, Page
 from ..geometry import Box
+from .joints import goes_on
 
 MOST_BLOCKS = 400
 """Pages of more blocks are no prose; they are left as they came."""
@@ -68,10 +71,10 @@ def _side(box: Box, gap: float) -> str:
 
 
 def _runs(body: Sequence[Block], gap: float) -> Iterator[tuple[int, int]]:
-    """Stretches of blocks that each stand in one of the columns; what spans both, or has no place, parts them."""
+    """Stretches of blocks that stand in one of the columns each; headings part them, and what spans both or none."""
     start = 0
     for at in range(len(body) + 1):
-        if at == len(body) or len(body[at].boxes) != 1 or not _side(body[at].boxes[0], gap):
+        if at == len(body) or body[at].kind.is_heading or len(body[at].boxes) != 1 or not _side(body[at].boxes[0], gap):
             if at - start >= 2 * _FEWEST:
                 yield start, at
             start = at + 1
@@ -90,7 +93,14 @@ def _is_mixed(body: Sequence[Block], start: int, end: int, gap: float) -> bool:
     highest, lowest = min(block.boxes[0].top for block in run), max(block.boxes[0].bottom for block in run)
     others = (box for block in (*body[:start], *body[end:]) for box in block.boxes)
     is_alone = not any(highest + _OVERLAP < box.center[1] < lowest - _OVERLAP for box in others)
-    return aligned <= _MOST_ALIGNED * len(left) and is_alone
+    if aligned > _MOST_ALIGNED * len(left) or not is_alone or _sentences(run) > 0:
+        return False
+    return _sentences(left) + _sentences(right) > 0
+
+
+def _sentences(blocks: Sequence[Block]) -> int:
+    """How many sentences go on from one block to the next."""
+    return sum(goes_on(block, following) for block, following in pairwise(blocks))
 
 
 def _on(run: Sequence[Block], side: str, gap: float) -> list[Block]:
@@ -99,10 +109,9 @@ def _on(run: Sequence[Block], side: str, gap: float) -> list[Block]:
 
 def _returns(run: Sequence[Block], gap: float) -> int:
     """How often reading comes back from the second column to the first, below where it left it."""
-    first = "right" if _is_right_to_left(run) else "left"
     count, lowest, was_away = 0, 0.0, False
     for block in run:
-        if _side(block.boxes[0], gap) != first:
+        if _side(block.boxes[0], gap) == "right":
             was_away = True
             continue
         count += was_away and block.boxes[0].top >= lowest - _OVERLAP
@@ -111,11 +120,4 @@ def _returns(run: Sequence[Block], gap: float) -> int:
 
 
 def _by_column(run: Sequence[Block], gap: float) -> list[Block]:
-    sides = ("right", "left") if _is_right_to_left(run) else ("left", "right")
-    return [block for side in sides for block in _on(run, side, gap)]
-
-
-def _is_right_to_left(run: Sequence[Block]) -> bool:
-    letters = [char for block in run for char in block.text[:40] if char.isalpha()]
-    turned = sum(unicodedata.bidirectional(char) in ("R", "AL") for char in letters)
-    return turned * 2 > len(letters)
+    return [block for side in ("left", "right") for block in _on(run, side, gap)]

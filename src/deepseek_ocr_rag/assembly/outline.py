@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from ..document import Block, BlockKind, OutlineEntry
 from .numbering import number_of, without_number
@@ -20,8 +20,11 @@ MOST_BLOCKS = 3
 MOST_ENTRIES = 512
 """Entries looked for on one page; more are no outline but a list of everything on it."""
 
-LONGEST = 400
-"""Characters of a title."""
+LONGEST = 200
+"""Characters of a title, as of headings."""
+
+MOST_PLACES = 512
+"""Places on a page that are weighed for one entry, the most similar first."""
 
 _CAN_BE_NAMED = frozenset(
     {BlockKind.TITLE, BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.OTHER}
@@ -35,14 +38,17 @@ def named_blocks(entries: Sequence[OutlineEntry], blocks: Sequence[Block]) -> Ma
     """
     rows = [row for first in range(len(blocks)) for row in _rows(blocks, first)]
     said = [_Said.of(" ".join(blocks[at].text for at in row)) for row in rows]
+    letters = [words.letters for words in said]
+    numbered = {at: words.bare for at, words in enumerate(said) if words.number}
     candidates = []
     for place, entry in enumerate(entries[:MOST_ENTRIES]):
         title = _Said.of(entry.title[:LONGEST])
-        for row, words in zip(rows, said, strict=True):
-            alike = title.likeness(words)
+        near = _similar(title.letters, letters) | _similar(title.bare, letters if title.number else numbered)
+        for at in sorted(near):
+            alike = title.likeness(said[at])
             if alike >= SIMILAR:
-                plain = sum(not blocks[at].kind.is_heading for at in row)
-                candidates.append((-alike, plain, place, row))
+                plain = sum(not blocks[each].kind.is_heading for each in rows[at])
+                candidates.append((-alike, plain, place, rows[at]))
     named: dict[int, OutlineEntry] = {}
     used: set[int] = set()
     for _, _, place, row in sorted(candidates):
@@ -50,6 +56,12 @@ def named_blocks(entries: Sequence[OutlineEntry], blocks: Sequence[Block]) -> Ma
             used.add(place)
             named.update(dict.fromkeys(row, entries[place]))
     return named
+
+
+def _similar(title: str, texts: Sequence[str] | Mapping[int, str]) -> set[int]:
+    """Which texts are similar to a title; all of them are compared in one call, which a page of hostile text needs."""
+    found = process.extract(title, texts, scorer=fuzz.ratio, score_cutoff=SIMILAR, limit=MOST_PLACES)
+    return {at for _, _, at in found}
 
 
 def _rows(blocks: Sequence[Block], first: int) -> list[tuple[int, ...]]:

@@ -21,8 +21,20 @@ STEP = 10
 UNNUMBERED = 1000
 """The depth of looks that no number and no entry of the outline is known for."""
 
-_COUNTED: tuple[Style, ...] = ("roman", "letter", "decimal")
-_DEPTHS: dict[Style, int] = {"part": -1, "chapter": 0, "appendix": 1, "section": 2, "article": 3, "paren": 7}
+_COUNTED: tuple[Style, ...] = ("roman", "letter", "decimal", "cjk", "cjk_paren")
+_DEPTHS: dict[Style, int] = {
+    "book": -3,
+    "part": -2,
+    "title": -1,
+    "chapter": 0,
+    "appendix": 1,
+    "section": 2,
+    "article": 4,
+    "paragraph": 4,
+    "paren": 8,
+}
+_BELOW_SECTION = 3
+"""Where a title stands if sections come first, as in German laws; in others it is above the chapters."""
 
 
 class Ranks:
@@ -30,6 +42,7 @@ class Ranks:
 
     def __init__(self) -> None:
         self._families: list[Style] = []
+        self._divisions: list[Style] = []
         self._has_chapters = False
         self._offsets: Counter[int] = Counter()
         self._shallowest: dict[int, int] = {}
@@ -73,6 +86,10 @@ class Ranks:
         """Depth by number; of Roman numbers, letters and decimals, what a document uses first is further up."""
         style = number.style
         self._has_chapters = self._has_chapters or style in ("chapter", "part")
+        if style in ("title", "section") and style not in self._divisions:
+            self._divisions.append(style)
+        if style == "title" and self._divisions[0] == "section":
+            return _BELOW_SECTION
         if style == "appendix" and self._has_chapters:
             return _DEPTHS["chapter"]
         if style not in _COUNTED:

@@ -32,6 +32,13 @@ _RAISED = re.compile(
 _PLAIN = re.compile(r"(?:(?<=[^\W\d_]{2})|(?<=[.,;:!?)\]”\"'’»]))(\d{1,2})(?![\d\w%°]|[.,:]\d)")
 _SIGN = re.compile(r"(?<=[^\s*†‡§])([*†‡§¶‖]{1,3})(?![\w*])")
 _OWN_PLAIN = re.compile(r"(\d{1,2})(?:[).]\s|\s(?=\S)|(?=[^\W\d_]))|([*†‡§¶‖]{1,3})(?=\s?\S)")
+_BRACKETED = re.compile(r"\s*\[(\d{1,3})\]")
+_NO_LIST = re.compile(r"\s*(?:\d{1,2}\)?\s|[*†‡§¶‖])")
+"""How notes begin that show no raised mark; numbered paragraphs have a full stop."""
+
+_POWER = re.compile(r"(?:\A|[\W\d_])(?:[kcdmµ]m|ft|yd|mi|[A-Za-z])\s?\Z")
+"""A unit or a variable, of which a raised 2 or 3 is a power."""
+
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _TEXT = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
 _SHOWN = (BlockKind.TABLE, BlockKind.FIGURE)
@@ -58,13 +65,17 @@ def tied(page: Page) -> Page:
             owner_at = _shown_above(page.blocks, at) if owner_at is None else owner_at
             if owner_at is not None:
                 blocks[at] = replace(blocks[at], belongs_to=page.blocks[owner_at].id)
-    for at in reversed(
-        range(len(blocks) if len(blocks) <= _MOST_BLOCKS else 0)
-    ):  # from the foot up: a note may stand on another
+    if len(blocks) <= _MOST_BLOCKS:
+        _find_notes(page, blocks, references)
+    return replace(page, blocks=tuple(blocks))
+
+
+def _find_notes(page: Page, blocks: list[Block], references: Mapping[_Mark, list[int]]) -> None:
+    """Make footnotes of the texts that are: from the foot up, since a note may stand on another."""
+    for at in reversed(range(len(blocks))):
         found = _referring(page.blocks, at, references) if blocks[at].kind in _TEXT else None
         if found is not None and _is_note(page, blocks, at, found, references):
             blocks[at] = replace(blocks[at], kind=BlockKind.FOOTNOTE, level=0, belongs_to=page.blocks[found].id)
-    return replace(page, blocks=tuple(blocks))
 
 
 def _owners(blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
@@ -115,8 +126,10 @@ def _references(blocks: Sequence[Block]) -> Mapping[_Mark, list[int]]:
 
 def _marks(text: str) -> Iterator[_Mark]:
     for raised in _RAISED.finditer(text):
-        written = next(group for group in raised.groups() if group)
-        for name in re.split(r"[,;\s]+", written.translate(_DIGITS)):
+        written = next(group for group in raised.groups() if group).translate(_DIGITS)
+        if written in ("2", "3") and _POWER.search(text[max(0, raised.start() - 5) : raised.start()]):
+            continue
+        for name in re.split(r"[,;\s]+", written):
             if name.strip("()"):
                 yield _Mark(name.strip("()"), is_raised=True)
     for match in (*_PLAIN.finditer(text), *_SIGN.finditer(text)):
@@ -161,12 +174,25 @@ def _is_note(page: Page, blocks: Sequence[Block], at: int, found: int, reference
         return False
     if own.is_raised and _is_under_table(page.blocks, at, found):
         return True
+    if _is_listed(blocks, at, found):
+        return False
     usual = max((other.font_size for other in blocks if other.kind in _TEXT and len(other.text) > 80), default=0.0)
     if block.font_size > 0 and usual > 0:
         is_told = block.font_size <= usual * SMALLER
     else:
-        is_told = own.is_raised and len(references.get(own, ())) == 1
+        shown = references.get(_Mark(own.name, is_raised=True), ())
+        is_told = len(shown) == 1 and (own.is_raised or _NO_LIST.match(block.text) is not None)
     return is_told and _is_at_foot(page, blocks, at)
+
+
+def _is_listed(blocks: Sequence[Block], at: int, found: int) -> bool:
+    """Whether a text with a number in brackets is of a list of literature: beside the next one, or below a heading."""
+    mine = _BRACKETED.match(blocks[at].text)
+    if mine is None:
+        return False
+    beside = [_BRACKETED.match(block.text) for block in (*blocks[max(0, at - 1) : at], *blocks[at + 1 : at + 2])]
+    is_in_row = any(other and abs(int(other[1]) - int(mine[1])) == 1 for other in beside)
+    return is_in_row or any(block.kind.is_heading for block in blocks[found:at])
 
 
 def _is_under_table(blocks: Sequence[Block], at: int, table: int) -> bool:

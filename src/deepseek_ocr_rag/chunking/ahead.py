@@ -37,7 +37,3 @@ class Ahead(Generic[T]):
             StopIteration: If there is none.
         """
         return self._waiting.popleft() if self._waiting else next(self._source)
-
-    def put_back(self, items: Iterable[T]) -> None:
-        """Items that are to come next, in their order."""
-        self._waiting.extendleft(reversed([*items]))

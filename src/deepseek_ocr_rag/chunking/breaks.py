@@ -6,13 +6,31 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-_MARKS = re.compile(r"[.!?…؟۔։。！？｡।॥።။]+[\"'”’»)\]」』）】]*")
-_ENDING_ALONE = re.compile(r"[。！？｡।॥።။…]")
+_STOPS = ".!?؟۔։"
+_ENDINGS = "。！？｡।॥።။…។"
 """Marks that end a sentence whatever follows; after all others, a new one has to begin."""
-_BEGINNING = re.compile(r"\s{1,4}[^\s\da-z]")  # "Fig. 3" and "e.g. this" go on
-_SMALL_BEGINNING = re.compile(r"\s{1,4}[^\s\d]")
+_CLOSERS = "\"'”’»)]」』）】"
+_LAST_SIGNS = tuple(_STOPS + _ENDINGS + ":;")
+_MARKS = re.compile(f"[{_STOPS}{_ENDINGS}]+[{re.escape(_CLOSERS)}]*")
+_ENDING_ALONE = re.compile(f"[{_ENDINGS}]")
+_BEGINNING = re.compile(r"\s{1,4}([^\sa-z])")  # "e.g. this" goes on
+_SMALL_BEGINNING = re.compile(r"\s{1,4}([^\s\d])")  # "oct. 31" goes on, and what else is abbreviated in small letters
 _INITIAL = re.compile(r"(?:\A|[^\w])\w\Z")
 """A letter alone before a full stop: in small letters nothing else tells "e.g. this" from the end of a sentence."""
+_LAST_WORD = re.compile(r"(?<![\w.])[\w.]+\Z")
+_LONGEST_ABBREVIATION = 12
+_ABBREVIATION = re.compile(
+    r"Dr|Mr|Mrs|Ms|Prof|St|Gen|Col|Capt|Lt|Rev|Hon|Sen|Rep|Gov|Nos?|Nr|[Ff]igs?|Eqs?|eq|Sec|[Vv]ol|Abs|vs|pp|cf|al|ca"
+    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec"
+    r"|e\.g|i\.e|z\.B|Ph\.D"
+)
+"""What a sentence goes on after, even with a capital; single capitals and rows of them (J. R. R., U.S.) are more."""
+_BEFORE_NUMBERS = re.compile(
+    r"nos?|nr|figs?|eqs?|sec|ch|vol|pp?|art|par|abs|tab|ver|ca|al|cf|vs"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|\d+",
+    re.IGNORECASE,
+)
+"""What a number may go on after."""
 _CASED = 2_000
 """Characters that are looked at to know whether a text has capitals at all."""
 _LINE_END = re.compile(r"[^\n](?=\n)")
@@ -51,15 +69,35 @@ def glue_of(gap: str) -> str:
 
 
 def sentence_ends(text: str, start: int, end: int) -> Iterator[int]:
-    """Where sentences end among characters ``[start, end)``; in text without capitals, they begin with small letters."""
+    """Where sentences end among characters ``[start, end)``; where there are no capitals, they begin without."""
     is_small = _has_no_capitals(text[start : min(end, start + _CASED)])
     beginning = _SMALL_BEGINNING if is_small else _BEGINNING
     for match in _MARKS.finditer(text, start, end):
         if _ENDING_ALONE.search(match[0]):
             yield match.end()
-        elif beginning.match(text, match.end(), end):
-            if not (is_small and _INITIAL.search(text, max(start, match.start() - 2), match.start())):
+        elif (first := beginning.match(text, match.end(), end)) and not _goes_on(text, start, match, first[1]):
+            is_initial = is_small and _INITIAL.search(text, max(start, match.start() - 2), match.start())
+            if not is_initial:
                 yield match.end()
+
+
+def _goes_on(text: str, start: int, mark: re.Match[str], following: str) -> bool:
+    """Whether a full stop is that of an abbreviation, or one before a number that belongs to the word."""
+    return mark[0] == "." and _is_short(text, start, mark.start(), before_number=following.isdigit())
+
+
+def _is_short(text: str, start: int, end: int, *, before_number: bool = False) -> bool:
+    """Whether the last word of characters ``[start, end)`` is an abbreviation, before a full stop."""
+    if text[max(start, end - 5) : end].isalpha() and end - start >= 5:
+        return False  # at a glance: all are of four letters at most
+    found = _LAST_WORD.search(text, max(start, end - _LONGEST_ABBREVIATION), end)
+    if found is None:
+        return False
+    word = found[0]
+    if before_number and _BEFORE_NUMBERS.fullmatch(word):
+        return True
+    is_initials = word.isupper() and all(len(letters) == 1 for letters in word.split("."))
+    return is_initials or _ABBREVIATION.fullmatch(word) is not None
 
 
 def _has_no_capitals(sample: str) -> bool:
@@ -115,8 +153,8 @@ def sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def ends_sentence(text: str, start: int, end: int) -> bool:
     """Whether the characters ``[start, end)`` end with a sentence, by their last signs."""
-    last = text[max(start, end - 4) : end].rstrip("\"'”’»)]」』）】")
-    return last.endswith(tuple(".!?…؟۔։。！？｡।॥።။។:;"))
+    last = text[max(start, end - 4) : end].rstrip(_CLOSERS)
+    return last.endswith(_LAST_SIGNS) and not (text[end - 1] == "." and _is_short(text, start, end - 1))
 
 
 def place_to_cut(text: str, span: tuple[int, int], limit: int, *, is_code: bool, at_end: bool = False) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ..document import BlockKind
 from .parts import Grain, Grid, Group, Keep, Part, Shown
@@ -45,7 +45,6 @@ class Packer:
     lead_cost: int = 0
     overlap: int = 0
     """Tokens of a chunk's end that the next one may say again."""
-    _again: dict[int, tuple[Part, ...]] = field(default_factory=dict)
 
     def pack(self, groups: Iterable[Group]) -> Iterator[Packed]:
         """Fill chunks with groups that have prices.
@@ -120,6 +119,8 @@ class Packer:
         left: list[Part] = []
         while not is_last and any(part.keep < parts[-1].keep for part in _own(parts)):
             left.insert(0, parts.pop())
+        if not is_last and parts[-1].keep is Keep.ALWAYS and parts[-1].grid and len(_own(parts)) > 1:
+            left.insert(0, parts.pop())  # rather a heading alone than a table's rows without their header
         while (tokens := self._total(shown := self._arrange(parts))) > self.budget:
             if parts[0].is_overlap:
                 del parts[0]
@@ -159,11 +160,11 @@ class Packer:
     def _arrange(self, parts: Sequence[Part]) -> list[Shown]:
         """The parts with what has to be said again before them."""
         shown: list[Shown] = []
+        own = {part.text for part in parts if part.kind is BlockKind.CAPTION}
         before: Part | None = None
         for part in parts:
             glue = part.glue
             if part.grid is not None:
-                own = [other.text for other in parts if other.kind is BlockKind.CAPTION]
                 for header in self._said_again(part, before):
                     if header.kind is BlockKind.CAPTION and header.text in own:
                         continue
@@ -180,11 +181,12 @@ class Packer:
         grid = part.grid
         if grid is None or (before is not None and before.grid is grid):
             return ()
-        is_whole = part.grain is Grain.BLOCK and part.is_header
-        if id(grid) not in self._again:
-            self._again[id(grid)] = tuple(self._headers(grid))
-        again = () if is_whole else self._again[id(grid)]
-        return [header for header in again if header.kind is BlockKind.CAPTION or not part.is_header]
+        if part.grain is Grain.BLOCK and part.is_header:
+            return ()
+        key = (self.budget, self.lead_cost)
+        if key not in grid.said:
+            grid.said[key] = tuple(self._headers(grid))
+        return [header for header in grid.said[key] if header.kind is BlockKind.CAPTION or not part.is_header]
 
     def _headers(self, grid: Grid) -> Iterator[Part]:
         """Copies of a table's caption and header, if they leave room enough for rows."""

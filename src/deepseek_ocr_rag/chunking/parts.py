@@ -8,7 +8,7 @@ objects with slots, which are made in a third of the time of frozen ones; only w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -40,6 +40,8 @@ class Grid:
     """The header rows of its beginning."""
     caption: Part | None = None
     is_html: bool = False
+    said: dict[tuple[int, int], tuple[Part, ...]] = field(default_factory=dict)
+    """What is said again of it, by the budget of a chunk and what its lead costs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +58,10 @@ class Part:
     """What stands between this part and the one before it: nothing, a space, one newline or two."""
     before: str = ""
     after: str = ""
+    begin: int = -1
+    """Where ``before`` begins in the text, for markdown that says it there; -1 where it is said again, or is ours."""
+    finish: int = -1
+    """Where ``after`` ends, likewise."""
     keep: Keep = Keep.NO
     title: str = ""
     """A heading's words, in one line; empty for all else."""
@@ -82,6 +88,24 @@ class Part:
         return self.before + text + self.after if self.before or self.after else text
 
     @property
+    def opening(self) -> str:
+        """What stands before the part at the beginning of a chunk, where the indentation of a line says nothing.
+
+        That of a block does, since the lines under the first one have it as well.
+        """
+        if not self.before[:1].isspace():
+            return self.before
+        line = self.text.find("\n", self.start, self.end) + 1
+        is_deep = line > 0 and self.text[line] in " \t"
+        return self.before if self.kind is not BlockKind.LIST_ITEM and is_deep else self.before.lstrip()
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The characters of the text that it stands for, with what is written around them there."""
+        start = self.begin + len(self.before) - len(self.opening) if self.begin >= 0 else self.start
+        return start, self.finish if self.finish >= 0 else self.end
+
+    @property
     def is_header(self) -> bool:
         """Whether it begins with the header of its table."""
         header = self.grid.header if self.grid else None
@@ -91,9 +115,10 @@ class Part:
         """Characters of the part, as a part without a price; the first has what stands before, the last what after."""
         is_first, is_last = start == self.start, end == self.end
         part = Part(self.text, start, end, self.kind, self.block, self.glue if is_first else glue)
-        part.before = self.before if is_first else ""
+        if is_first:
+            part.before, part.begin = self.before, self.begin
         if is_last:
-            part.after, part.keep, part.closes = self.after, self.keep, self.closes
+            part.after, part.finish, part.keep, part.closes = self.after, self.finish, self.keep, self.closes
         part.grid, part.grain = self.grid, grain
         return part
 
@@ -117,16 +142,16 @@ def written(shown: Sequence[Shown]) -> str:
 
 
 def first_body(part: Part) -> str:
-    """The part as the first of a chunk, where the indentation of an item says nothing."""
-    return part.before.lstrip() + part.text[part.start : part.end] + part.after
+    """The part as the first of a chunk."""
+    return part.opening + part.text[part.start : part.end] + part.after
 
 
 def groups_of(parts: Sequence[Part]) -> list[Group]:
-    """Parts in a row, grouped by what they want to keep."""
+    """Parts in a row, grouped as they came: headings, headers of tables and all of markdown alone."""
     groups: list[Group] = []
     begin = 0
     for at, part in enumerate(parts, start=1):
-        if part.keep is Keep.NO or at == len(parts):
+        if part.keep is not Keep.WHERE_IT_FITS or part.block is None or at == len(parts):
             groups.append(tuple(parts[begin:at]))
             begin = at
     return groups

@@ -10,7 +10,7 @@ from itertools import pairwise
 from ..document import BlockKind
 from .breaks import ends_sentence, glue_of, lines, pieces, place_to_cut, sentences, trim
 from .parts import Grain, Group, Keep, Part
-from .tally import Tally
+from .tally import WHOLE, Tally
 
 _SAMPLE = 8
 """Characters per token that are looked at to guess how many fit; more than any script needs."""
@@ -19,7 +19,6 @@ _PIECES = 8
 _PIPE = re.compile(r"(?<!\\)\|")
 _HTML_CELL = re.compile(r"(?=<t[dh]\b)", re.IGNORECASE)
 _HTML_ROW = re.compile(r"</tr\s{0,8}>", re.IGNORECASE)
-_UNCUT = frozenset({BlockKind.CODE, BlockKind.FORMULA})
 
 
 class Refiner:
@@ -99,14 +98,14 @@ class Refiner:
 
     def _with_short_fences(self, part: Part, room: int) -> Part:
         """Fences that would take more than a quarter of every piece are a part of the code itself."""
-        if not part.after or part.block:
-            return part
+        if part.begin < 0 or part.finish < 0:
+            return part  # a piece, or fences of our own
         if self.tally.count(part.before + part.after) <= room // 4:
             return part
-        start = part.start - len(part.before)
-        if not part.text.startswith(part.before, max(0, start)) or not part.text.startswith(part.after, part.end):
-            return part  # a piece
-        return replace(part, start=start, end=part.end + len(part.after), before="", after="", is_exact=False)
+        start, end = part.span
+        whole = replace(part, start=start, end=end, before="", after="", begin=-1, finish=-1)
+        whole.is_exact = False
+        return whole
 
     def _priced(self, part: Part) -> Part:
         self.tally.price([part], part.tail)
@@ -116,16 +115,20 @@ class Refiner:
         is_code = part.kind is BlockKind.CODE
         start, end = trim(part.text, part.start, place, is_code=is_code)
         head = replace(part, start=start, end=end, keep=Keep.NO, grain=Grain.WORDS, tail="")
-        head.after = part.after if is_code else ""
+        head.after, head.finish = part.after if is_code else "", -1
         return self._priced(head)
 
     def _rest(self, part: Part, head: Part) -> Part:
-        """What is left of a part after its head; counted once it is small enough for that to matter."""
+        """What is left of a part after its head; counted once it is small enough for that to matter.
+
+        There is always something, since a part ends with what can be seen, and the place of a cut is before its end.
+        """
         is_code = part.kind is BlockKind.CODE
         start, end = trim(part.text, head.end, part.end, is_code=is_code)
         glue = glue_of(part.text[head.end : start])
         before = part.before if is_code else ""
-        rest = replace(part, start=start, end=end, glue=glue, before=before, grain=Grain.WORDS, is_exact=False)
+        rest = replace(part, start=start, end=end, glue=glue, before=before, begin=-1)
+        rest.grain, rest.is_exact = Grain.WORDS, False
         if end - start <= 4 * _SAMPLE * head.cost:
             return self._priced(rest)
         rest.cost = end - start  # surely too much
@@ -134,7 +137,7 @@ class Refiner:
 
 def _finer(part: Part, budget: int) -> list[Part]:
     """The next smaller pieces of a part; the part itself where there are none that can be told beforehand."""
-    if part.grain is Grain.WORDS or part.kind in _UNCUT or part.title:
+    if part.grain is Grain.WORDS or part.kind in WHOLE or part.title:
         return [part]
     if part.grid is not None:
         return list(_rows(part)) if part.grain is Grain.BLOCK else _cells(part)

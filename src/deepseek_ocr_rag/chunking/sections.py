@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -13,9 +14,25 @@ PATH_LENGTH = 256
 """Longest section path; search engines do not index longer keywords."""
 
 
+_MARKUP = re.compile(r"[\[<*_`]")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
+_TAG = re.compile(
+    r"</?(?:a|b|big|br|center|code|del|div|em|font|i|img|kbd|mark|p|s|small|span|strong|sub|sup|u)\b[^<>]*>",
+    re.IGNORECASE,
+)
+_EMPHASIS = re.compile(
+    r"(?<![\w*])(\*{1,3})(?=[^\s*])(?P<star>[^*]{1,200})(?<=\S)\1(?![\w*])"
+    r"|(?<!\w)(_{1,3})(?=[^\s_])(?P<line>.{1,200}?)(?<=[^\s_])\3(?!\w)"
+    r"|(`{1,3})(?P<code>[^`]{1,200})\5"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """What stands under one heading; the heading, and headings above it with nothing between, come first."""
+    """What stands under one heading; the heading, and those before it with nothing under them, come first.
+
+    A heading without text says too little for a chunk of its own, also where the next one is not below it.
+    """
 
     headings: tuple[str, ...]
     level: int
@@ -68,6 +85,19 @@ def section_path(headings: Sequence[str]) -> str:
     return path if len(path) <= PATH_LENGTH else path[: PATH_LENGTH - 1] + "…"
 
 
+def title_of(text: str) -> str:
+    """A heading's words in one line, without what markdown and HTML write around them."""
+    title = " ".join(text.split())
+    if not _MARKUP.search(title):
+        return title
+    bare = _EMPHASIS.sub(_inner, _TAG.sub("", _LINK.sub(r"\1", title)))
+    return " ".join(bare.split()) or title
+
+
+def _inner(match: re.Match[str]) -> str:
+    return next(group for group in match.group("star", "line", "code") if group)
+
+
 def lead(headings: Sequence[str]) -> str:
     """What is embedded above a chunk's text: its section path, in the words of LlamaIndex's metadata template."""
     return f"section_path: {section_path(headings)}\n\n" if headings else ""
@@ -75,7 +105,7 @@ def lead(headings: Sequence[str]) -> str:
 
 def shorter(headings: Sequence[str]) -> tuple[str, ...]:
     """Headings with one left out at the front, or half of the last one's words; none where little is left."""
-    names = headings[1:] if headings[0] == "…" else headings
+    names = headings[1:] if headings[0] == "…" and len(headings) > 1 else headings
     last = names[-1]
     if len(names) > 1:
         return ("…", *names[1:])

@@ -14,9 +14,13 @@ from ..tables import is_rule_line
 from .ahead import Ahead
 from .breaks import trim
 from .parts import Grid, Group, Keep, Part
+from .sections import title_of
 
 LONGEST_CHAIN = 16
 """Blocks that are kept together at most: those of a longer table or paragraph need not wait for its end."""
+
+MOST_TABLES = 64
+"""Tables that may still go on: what continues one follows it in the order of reading, or nearly."""
 
 Chain = list[Block]
 """A block and those that continue it, one right after the other."""
@@ -34,14 +38,18 @@ class Splitter:
         Args:
             blocks: In the order in which they are read; furniture and blank ones are left out.
         """
-        shown = (block for block in blocks if not block.kind.is_furniture and block.text.strip())
+        shown = (block for block in blocks if not block.kind.is_furniture and _is_there(block))
         before: Block | None = None
         for bundle in _bundles(Ahead(_chains(Ahead(shown)))):
             parts: list[Part] = []
             for chain in bundle:
-                listed = before is not None and before.kind is chain[0].kind is BlockKind.LIST_ITEM
-                parts += self._chain_parts(chain, glue="\n" if listed else "\n\n")
-                before = chain[-1]
+                # A figure that is only a picture has its place, since its caption is no other one's.
+                said = [block for block in chain if block.text.strip()]
+                if not said:
+                    continue
+                listed = before is not None and before.kind is said[0].kind is BlockKind.LIST_ITEM
+                parts += self._chain_parts(said, glue="\n" if listed else "\n\n")
+                before = said[-1]
             if len(parts) > 1:
                 _keep_together(parts)
             if parts:
@@ -72,10 +80,16 @@ class Splitter:
         else:  # the line under the first row says nothing where a header stands above it
             spans = [(0, lines[0]), (lines[1] + 1, len(block.text))]
         self._grids[block.id] = grid
+        if len(self._grids) > MOST_TABLES:
+            del self._grids[next(iter(self._grids))]
         for start, end in spans:
             if start < end:
                 yield Part(block.text, start, end, block.kind, block, glue, grid=grid)
                 glue = "\n"
+
+
+def _is_there(block: Block) -> bool:
+    return block.kind is BlockKind.FIGURE or bool(block.text.strip())
 
 
 def has_grid(block: Block) -> bool:
@@ -109,7 +123,7 @@ def _text_parts(block: Block, glue: str) -> Iterator[Part]:
             before,
             after,
             keep=Keep.ALWAYS if heads else Keep.NO,
-            title=" ".join(block.text.split()) if heads else "",
+            title=title_of(block.text) if heads else "",
             level=max(1, block.level),
         )
 
@@ -117,9 +131,15 @@ def _text_parts(block: Block, glue: str) -> Iterator[Part]:
 def _joined(parts: Sequence[Part], block: Block) -> str:
     """The glue between a block and its continuation; the hyphen that was only there to break a word goes."""
     last = parts[-1]
-    if block.joint == "hyphen" and last.end - last.start > 1 and last.text[last.end - 1] in "-\u2010\u00ad":
+    if block.joint == "hyphen" and _ends_with_hyphen(last):
         last.end -= 1
     return " " if block.joint == "space" else ""
+
+
+def _ends_with_hyphen(part: Part) -> bool:
+    """Whether there is a hyphen after the beginning of a word."""
+    place = part.end - 1
+    return place > part.start and part.text[place] in "-\u2010\u00ad" and not part.text[place - 1].isspace()
 
 
 def _keep_together(parts: Sequence[Part]) -> None:
@@ -128,7 +148,7 @@ def _keep_together(parts: Sequence[Part]) -> None:
     for part in parts:
         if part is not parts[-1]:
             part.keep = max(part.keep, Keep.WHERE_IT_FITS)
-        if part.grid is not None and part.grid.caption is None:
+        if part.grid is not None and part.is_header:  # what comes later must not change what was cut by then
             part.grid.caption = caption
 
 

@@ -28,7 +28,8 @@ UNCOUNTED = 5
 anything is counted; prose has four or five. Should it fit after all, the pieces come together again."""
 _UNCOUNTED_WHOLE = 32
 """The same for what is whole or nothing: a length that no budget holds."""
-_WHOLE = frozenset({BlockKind.CODE, BlockKind.FORMULA})
+WHOLE = frozenset({BlockKind.CODE, BlockKind.FORMULA})
+"""Kinds that are whole while they fit."""
 
 
 class Tally:
@@ -86,7 +87,7 @@ class Tally:
 
     @staticmethod
     def _is_whole(part: Part, budget: int) -> bool:
-        return part.kind in _WHOLE and part.end - part.start <= budget * _UNCOUNTED_WHOLE
+        return part.kind in WHOLE and part.end - part.start <= budget * _UNCOUNTED_WHOLE
 
     def total(self, shown: Sequence[Shown], *, lead: str, lead_cost: int) -> int:
         """The exact number of tokens of ``lead`` (nothing, or what ends with a newline) and the parts under it."""

@@ -7,9 +7,7 @@ and one that cannot be pickled is not lost in silence, as it would be in the bas
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence, Sized
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar
 
 from llama_index.core.bridge.pydantic import (
     ConfigDict,
@@ -22,7 +20,7 @@ from llama_index.core.bridge.pydantic import (
 from llama_index.core.schema import BaseComponent
 from pydantic import SkipValidation
 
-from deepseek_ocr_rag import ChunkOptions, Strategy, TokenCounter, token_counter
+from deepseek_ocr_rag import ChunkOptions, Strategy, Tokenizer, token_counter
 
 _PROBES = (
     "retrieval",
@@ -35,16 +33,6 @@ _PROBES = (
     "f(x) = \\sum_{i} x_i\n\n| a | b |",
 )
 """Texts that few tokenizers count alike."""
-
-
-class Encoder(Protocol):
-    """A tokenizer object, such as tiktoken's or Hugging Face's."""
-
-    def encode(self, text: str, /) -> Sequence[int]:
-        """The tokens of a text."""
-
-
-Tokenizer = str | Callable[[str], int | Sized] | Encoder
 
 
 class ChunkFields(BaseComponent):
@@ -87,7 +75,7 @@ class ChunkFields(BaseComponent):
         """The name of a vocabulary, or what a tokenizer is called and how it counts."""
         if isinstance(value, str):
             return value
-        counter = _counter(value)
+        counter = token_counter(value)
         return " ".join([counter.name, *(str(counter(probe)) for probe in _PROBES)])
 
     @model_validator(mode="after")
@@ -122,22 +110,6 @@ class ChunkFields(BaseComponent):
             max_tokens=self.max_tokens,
             overlap=self.chunk_overlap,
             strategy=self.strategy,
-            counter=_counter(self.tokenizer),
+            counter=self.tokenizer,
             parent_tokens=self.parent_tokens,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """Counts with a function of LlamaIndex's kind, which gives the tokens; a class, so that it can be pickled."""
-
-    function: Callable[[str], int | Sized]
-
-    def __call__(self, text: str) -> int:
-        counted = self.function(text)
-        return counted if isinstance(counted, int) else len(counted)
-
-
-def _counter(tokenizer: Any) -> TokenCounter:
-    counter = token_counter(tokenizer)
-    return TokenCounter(counter.unit, _Number(counter.function)) if counter.function else counter

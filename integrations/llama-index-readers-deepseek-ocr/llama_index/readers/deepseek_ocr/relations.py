@@ -42,8 +42,8 @@ def link_families(nodes: Iterable[BaseNode]) -> None:
             info, children = _info(node), list[RelatedNodeInfo]()
             parents[str(node.metadata["chunk_id"])] = info, children
             node.relationships[NodeRelationship.CHILD] = children
-        elif (parent_id := node.metadata.get("parent_id")) in parents:
-            info, children = parents[str(parent_id)]
+        elif (parent_id := str(node.metadata.get("parent_id"))) in parents:  # others may have what they like there
+            info, children = parents[parent_id]
             node.relationships[NodeRelationship.PARENT] = info
             children.append(_info(node))
 
