@@ -343,7 +343,8 @@ def test_a_chunk_that_is_left_alone_has_the_tokens_of_this_counter() -> None:
 
 def test_a_page_of_which_a_block_has_no_place_keeps_the_lines_of_the_others() -> None:
     bare = replace(block("heading", "Nowhere", level=1), lines=())
-    made = record(bare, block("paragraph", "One sentence.", at=3), block("heading", "B", at=4), replace(bare, id="c"))
+    second = [block("heading", "B", at=4), block("paragraph", "Another one.", at=5)]
+    made = record(bare, block("paragraph", "One sentence.", at=3), *second, replace(bare, id="c"))
     assert made.metadata["regions_precision"] == "line"
     pieces = cut(made)
     assert [piece.metadata["regions_precision"] for piece in pieces] == ["line", "line", "page"]

@@ -210,7 +210,7 @@ class _Cutter:
             if cost <= self._options.max_tokens // 2:
                 return headings, cost
             headings = shorter(headings)
-        return (), 0
+        return (), self._tally.overhead
 
     def _chunk(self, section: Section, packed: Packed, *, role: Role = "", parent_id: str = "") -> Chunk:
         text, shown = _written(packed.shown)

@@ -69,11 +69,16 @@ class TokenCounter:
     def adds_up(self) -> bool:
         """Whether the tokens of a text are the sum of its parts' where it is cut at one of two kinds of places.
 
-        Those are the start of a line whose first sign is followed by no newline before anything visible is, and before
-        a single space between two visible characters. So it is for cl100k_base, whose pieces never go over either; in
-        o200k_base, a slash joins the newline before it. Nothing is known of counters that are handed in.
+        Those are before a single space between two visible characters, and the start of a line that does not begin with
+        :attr:`joining`, nor is blank. Pieces of the vocabularies never go over either; of counters that are handed in
+        nothing is known.
         """
-        return self.function is None and self.name == "cl100k_base"
+        return self.function is None and self.name in _VOCABULARIES
+
+    @property
+    def joining(self) -> str:
+        """The sign that may be one token with the newline before it, if there is one."""
+        return _VOCABULARIES[self.name].joining if self.adds_up else ""
 
     @property
     def overhead(self) -> int:
@@ -157,6 +162,7 @@ class _Vocabulary:
     file: str
     sha256: str
     pattern: str
+    joining: str
 
 
 _VOCABULARIES: Mapping[str, _Vocabulary] = MappingProxyType(
@@ -167,6 +173,7 @@ _VOCABULARIES: Mapping[str, _Vocabulary] = MappingProxyType(
             sha256="223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
             pattern=r"""'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+"""
             r"""| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s""",
+            joining="",
         ),
         "o200k_base": _Vocabulary(
             file="fb374d419588a4632f3f557e76b4b70aebbca790",
@@ -182,6 +189,7 @@ _VOCABULARIES: Mapping[str, _Vocabulary] = MappingProxyType(
                     r"""\s+""",
                 )
             ),
+            joining="/",
         ),
     }
 )

@@ -15,12 +15,49 @@ from deepseek_ocr_rag.document import BlockKind
 from deepseek_ocr_rag.tokens import LONGEST_ENCODED, TokenCounter, token_counter
 
 CL100K = token_counter("cl100k_base")
+O200K = token_counter("o200k_base")
+COUNTER = st.sampled_from([CL100K, O200K])
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
 ODD = st.sampled_from(
     [
-        *("'s", "'ll", "'", "don't", ".", "...", "!?", "|", "**", "/", "//", "--", "_", '"', ")", "(", "$$", "\\"),
-        *("a", "I", "Word", "word", "wordword", "x1", "1", "12", "1234", "12345", "½", "²", "Ⅷ", "٣", "三"),
+        *(
+            "'s",
+            "'ll",
+            "'",
+            "don't",
+            ".",
+            "...",
+            "!?",
+            "|",
+            "**",
+            "/",
+            "//",
+            "--",
+            "_",
+            '"',
+            ")",
+            "(",
+            "$$",
+            "\\",
+        ),
+        *(
+            "a",
+            "I",
+            "Word",
+            "word",
+            "wordword",
+            "x1",
+            "1",
+            "12",
+            "1234",
+            "12345",
+            "½",
+            "²",
+            "Ⅷ",
+            "٣",
+            "三",
+        ),
         *(
             "漢字",
             "。",
@@ -35,7 +72,22 @@ ODD = st.sampled_from(
             "\u200b",
             "\u00ad",
         ),
-        *(" ", "  ", "\t", "\n", "\n\n", "\r\n", "\r", "\u00a0", "\u2003", "\u3000", "\u2028", "\x85", "\x1c", "\x0b"),
+        *(
+            " ",
+            "  ",
+            "\t",
+            "\n",
+            "\n\n",
+            "\r\n",
+            "\r",
+            "\u00a0",
+            "\u2003",
+            "\u3000",
+            "\u2028",
+            "\x85",
+            "\x1c",
+            "\x0b",
+        ),
         *("<|endoftext|>", "\ud800", "\x00", "`", "```", "#", "- "),
     ]
 )
@@ -48,19 +100,29 @@ def visible(text: str) -> str:
 
 
 @settings(max_examples=600, deadline=None)
-@given(before=TEXT.map(visible), after=TEXT.map(visible), indent=st.sampled_from(["", " ", "\t", "    ", "\u3000"]))
-def test_tokens_add_up_before_a_line_and_before_a_space(before: str, after: str, indent: str) -> None:
+@given(
+    before=TEXT.map(visible),
+    after=TEXT.map(visible),
+    indent=st.sampled_from(["", " ", "\t", "    ", "\u3000"]),
+    count=COUNTER,
+)
+def test_tokens_add_up_before_a_line_and_before_a_space(
+    before: str, after: str, indent: str, count: TokenCounter
+) -> None:
     if not before or not after:
         return
     for newlines in ("\n", "\n\n"):
         head, tail = before + newlines, indent + after
-        assert CL100K(head + tail) == CL100K(head) + CL100K(tail)
-    assert CL100K(f"{before} {after}") == CL100K(before) + CL100K(f" {after}")
+        if not (count.joining and tail.startswith(count.joining)):
+            assert count(head + tail) == count(head) + count(tail)
+    assert count(f"{before} {after}") == count(before) + count(f" {after}")
 
 
 PARTS = st.lists(
     st.tuples(
-        TEXT.map(visible).filter(bool), st.sampled_from(["", " ", "\n", "\n\n"]), st.sampled_from(["", "  ", "- "])
+        TEXT.map(visible).filter(bool),
+        st.sampled_from(["", " ", "\n", "\n\n"]),
+        st.sampled_from(["", "  ", "- "]),
     ),
     min_size=1,
     max_size=6,
@@ -68,40 +130,77 @@ PARTS = st.lists(
 
 
 @settings(max_examples=600, deadline=None)
-@given(parts=PARTS, lead=st.sampled_from(["", "section_path: A > B.\n\n"]), split=st.integers(0, 6), tail=st.booleans())
+@given(
+    parts=PARTS,
+    lead=st.sampled_from(["", "section_path: A > B.\n\n"]),
+    split=st.integers(0, 6),
+    tail=st.booleans(),
+    count=COUNTER,
+)
 def test_a_run_of_parts_costs_what_it_says_wherever_a_chunk_begins_and_ends(
-    parts: list[tuple[str, str, str]], lead: str, split: int, tail: bool
+    parts: list[tuple[str, str, str]],
+    lead: str,
+    split: int,
+    tail: bool,
+    count: TokenCounter,
 ) -> None:
-    tally = Tally(CL100K)
+    tally = Tally(count)
     made = [
-        Part(text, 0, len(text), BlockKind.PARAGRAPH, None, glue, before if glue.startswith("\n") else "")
+        Part(
+            text,
+            0,
+            len(text),
+            BlockKind.PARAGRAPH,
+            None,
+            glue,
+            before if glue.startswith("\n") else "",
+        )
         for text, glue, before in parts
     ]
     tally.price(made, "\n\n" if tail else "")
     for some in (made[:split], made[split:]):
         shown = [Shown(part, part.glue, is_repeated=False) for part in some]
         if shown:
-            total = tally.total(shown, lead=lead, lead_cost=CL100K(lead) if lead else 0)
-            assert total == CL100K(lead + written(shown))
+            total = tally.total(shown, lead=lead, lead_cost=count(lead) if lead else 0)
+            assert total == count(lead + written(shown))
 
 
 MARKDOWN = st.lists(
-    st.one_of(ODD, st.sampled_from(["# ", "## H\n", "| a | b |\n|---|---|\n", "```\n", "One. Two. ", "1. ", "\n- "])),
+    st.one_of(
+        ODD,
+        st.sampled_from(
+            [
+                "# ",
+                "## H\n",
+                "| a | b |\n|---|---|\n",
+                "```\n",
+                "One. Two. ",
+                "1. ",
+                "\n- ",
+            ]
+        ),
+    ),
     max_size=60,
 ).map("".join)
 
 
 @settings(max_examples=300, deadline=None)
-@given(text=MARKDOWN, max_tokens=st.integers(16, 40), overlap=st.integers(0, 7))
+@given(
+    text=MARKDOWN,
+    max_tokens=st.integers(16, 40),
+    overlap=st.integers(0, 7),
+    count=COUNTER,
+)
 def test_chunks_of_any_markdown_say_their_tokens_and_keep_to_the_budget(
-    text: str, max_tokens: int, overlap: int
+    text: str, max_tokens: int, overlap: int, count: TokenCounter
 ) -> None:
-    check(list(chunk_markdown(text, ChunkOptions(max_tokens=max_tokens, overlap=overlap))), max_tokens)
+    options = ChunkOptions(max_tokens=max_tokens, overlap=overlap, counter=count)
+    check(list(chunk_markdown(text, options)), max_tokens, count)
 
 
-def check(chunks: list[Chunk], max_tokens: int) -> None:
+def check(chunks: list[Chunk], max_tokens: int, count: TokenCounter = CL100K) -> None:
     for chunk in chunks:
-        assert chunk.token_count == CL100K(chunk.embedded_text) <= max_tokens
+        assert chunk.token_count == count(chunk.embedded_text) <= max_tokens
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not here")
@@ -110,23 +209,36 @@ def test_chunks_of_the_corpora_say_their_tokens(max_tokens: int) -> None:
     for path in sorted(DATA.rglob("*.md")):
         text = path.read_text(errors="replace")[:30_000]
         chunks = list(chunk_markdown(text, ChunkOptions(max_tokens=max_tokens)))
-        edges = [0, *(edge for chunk in chunks for edge in (chunk.start, chunk.end)), len(text)]
+        edges = [
+            0,
+            *(edge for chunk in chunks for edge in (chunk.start, chunk.end)),
+            len(text),
+        ]
         assert edges == sorted(edges)
         assert not any(text[start:end].strip() for start, end in zip(edges[::2], edges[1::2], strict=True)), path
         check(chunks, max_tokens)
 
 
-def test_only_the_vocabulary_that_is_known_to_adds_up() -> None:
-    assert CL100K.adds_up
-    assert not token_counter("o200k_base").adds_up
+def test_only_the_vocabularies_that_are_known_to_add_up() -> None:
+    assert (CL100K.adds_up, CL100K.joining) == (True, "")
+    assert (O200K.adds_up, O200K.joining) == (True, "/")
     assert not token_counter("approx").adds_up
     assert not TokenCounter("cl100k_base", len).adds_up
-    o200k = token_counter("o200k_base")
     assert any(
-        o200k(f"{end}\n/{begin}") != o200k(f"{end}\n") + o200k(f"/{begin}")
+        O200K(f"{end}\n/{begin}") != O200K(f"{end}\n") + O200K(f"/{begin}")
         for end in (".", "!", ")")
         for begin in ("/", "a")
     )
+
+
+def test_special_tokens_are_counted_once_and_not_for_every_part() -> None:
+    def marked(text: str) -> int:
+        return len(text.split()) + 2
+
+    text = "One two three.\n\n" * 100
+    for text_of_chunks in (text, "# Title\n\n" + text):
+        *full, _ = chunk_markdown(text_of_chunks, ChunkOptions(max_tokens=64, counter=marked))
+        assert all(64 - 3 <= chunk.token_count == marked(chunk.embedded_text) <= 64 for chunk in full)
 
 
 @pytest.mark.parametrize("unit", ["word. ", "line.\n", "a b\n\n"])
@@ -153,7 +265,11 @@ def test_each_character_is_counted_about_once(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(TokenCounter, "counting", property(lambda _: counting))
     section = "\n\n".join(
-        [*["A short paragraph. It has two sentences."] * 40, "One long paragraph. " * 300, "w " * 3000]
+        [
+            *["A short paragraph. It has two sentences."] * 40,
+            "One long paragraph. " * 300,
+            "w " * 3000,
+        ]
     )
     text = "\n\n".join(f"# Section {number}\n\n{section}" for number in range(5))
     assert len(list(chunk_markdown(text))) > 20

@@ -42,6 +42,8 @@ class Tally:
     def __init__(self, counter: TokenCounter) -> None:
         self.count: Callable[[str], int] = counter.counting
         self.adds_up = counter.adds_up
+        self.overhead = counter.overhead
+        self._joining = counter.joining
         self._saved = lru_cache(maxsize=4096)(self._difference)
 
     def price(self, parts: Sequence[Part], tail: str = "", *, budget: int = 0) -> None:
@@ -61,7 +63,7 @@ class Tally:
             if limit and part.end - part.start > limit and not self._is_whole(part, budget):
                 part.cost = part.end - part.start
                 continue
-            part.cost = count(part.lead + part.body + part.tail) or 1
+            part.cost = max(1, count(part.lead + part.body + part.tail) - self.overhead)
             part.is_exact = True
 
     def priced(self, groups: Iterable[Group], budget: int, *, ahead: int) -> Iterator[Group]:
@@ -104,11 +106,16 @@ class Tally:
             before = " " if after == " " else ""
         return total
 
-    @staticmethod
-    def _are_apart(shown: Sequence[Shown]) -> bool:
-        """Whether there is white space between all parts; without it, tokens go over the places where they meet."""
+    def _are_apart(self, shown: Sequence[Shown]) -> bool:
+        """Whether there is white space between all parts, and no token goes over the places where they meet."""
         length = sum([one.part.end - one.part.start for one in shown])
-        return length <= LONGEST_ENCODED and all(one.glue for one in shown[1:])
+        if length > LONGEST_ENCODED or not all(one.glue for one in shown[1:]):
+            return False
+        return not self._joining or not any(self._joins(one.part) for one in shown)
+
+    def _joins(self, part: Part) -> bool:
+        """Whether its first sign may be one token with a newline before it."""
+        return part.text.startswith(self._joining, part.start) or part.before.lstrip().startswith(self._joining)
 
     def _in_place(self, part: Part, lead: str, tail: str, *, first: bool) -> int:
         """What a part costs after ``lead`` and before ``tail``, where that is not what it was priced with."""
@@ -116,6 +123,8 @@ class Tally:
             return self.count(lead + (first_body(part) if first else part.body) + tail)
         begin = _first_word(part) if lead != part.lead else ""
         end = _last_word(part) if tail != part.tail else ""
+        if self._joining and end.startswith(self._joining):
+            end = ""
         if (lead != part.lead and not begin) or (tail != part.tail and not end):
             return self.count(lead + part.body + tail)
         return part.cost + self._saved((part.lead + begin, lead + begin)) + self._saved((end + part.tail, end + tail))
