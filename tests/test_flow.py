@@ -170,6 +170,10 @@ def test_an_interrupt_while_waiting_closes_the_generator() -> None:
         finally:
             closed.set()
 
-    with pytest.raises(KeyboardInterrupt):
-        next(iterate(slow))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(iterate(slow))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert closed.is_set()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from deepseek_ocr_rag.chunking.breaks import ends_sentence, sentences
@@ -54,12 +52,7 @@ def test_a_line_that_ends_with_an_abbreviation_goes_on() -> None:
 
 
 @pytest.mark.parametrize("unit", ["A. ", "a.b.", "....", "Dr. 1", ". ", "a" * 99 + ". A", ".)"])
-def test_sentences_take_linear_time(unit: str) -> None:
-    def seconds(size: int) -> float:
-        text = unit * (size // len(unit))
-        begin = time.process_time()
-        for _ in sentences(text, 0, len(text)):
-            pass
-        return time.process_time() - begin
-
-    assert seconds(400_000) < 20 * max(seconds(40_000), 0.01)
+def test_sentences_of_hostile_text_keep_all_its_characters(unit: str) -> None:
+    text = unit * (400_000 // len(unit))
+    found = [text[start:end] for start, end in sentences(text, 0, len(text))]
+    assert "".join("".join(found).split()) == "".join(text.split())
