@@ -27,6 +27,10 @@ bench: $(VENV)/.installed-dev  ## the figures of the README; DATA is the folder 
 	$(BIN)/python benchmarks/providers.py
 	$(BIN)/python benchmarks/boxes.py $(DATA)/recorded
 	$(BIN)/python benchmarks/accuracy.py $(DATA)
+	$(BIN)/python benchmarks/tables.py $(DATA)
+	$(BIN)/python benchmarks/outline.py $(DATA)
+	$(BIN)/python benchmarks/chunking_speed.py $(DATA)
+	$(BIN)/python benchmarks/retrieval.py $(DATA)
 	$(BIN)/python benchmarks/corpus.py $(DATA)
 
 clean:
