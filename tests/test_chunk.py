@@ -5,7 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.chunk import WHOLE_PAGE, Chunk, ChunkOptions, chunk_document, chunk_markdown, chunk_pages
+from deepseek_ocr_rag.anchors import WHOLE_PAGE, Chunk
+from deepseek_ocr_rag.chunk import ChunkOptions, chunk_document, chunk_markdown, chunk_pages
 from deepseek_ocr_rag.chunking.breaks import visible_break
 from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Line, Page, Table
 from deepseek_ocr_rag.geometry import Box

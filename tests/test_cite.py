@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.chunk import ChunkRegion, chunk_document
+from deepseek_ocr_rag.anchors import ChunkRegion
+from deepseek_ocr_rag.chunk import chunk_document
 from deepseek_ocr_rag.cite import Citation, CitationRegion, Passage, locate
 from deepseek_ocr_rag.document import Block, BlockKind, Document, Line, Page
 from deepseek_ocr_rag.errors import UnknownChunk

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.document import Block, BlockKind, Document, Page, block_markdown, from_dict
+from deepseek_ocr_rag.document import Block, BlockKind, Document, Page
 from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.markdown import block_markdown
+from deepseek_ocr_rag.serial import from_dict
 
 # Numbers that every field takes.
 st.register_type_strategy(int, st.integers(1, 300))

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Joint, Page, Table, block_markdown
+from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Joint, Page, Table
 from deepseek_ocr_rag.export import document_markdown
-from deepseek_ocr_rag.markdown import HYPHENS, chains, joined, written
+from deepseek_ocr_rag.markdown import HYPHENS, block_markdown, chains, joined, written
 from deepseek_ocr_rag.metadata import _document_text, _page_text
 from deepseek_ocr_rag.sequence import in_sequence
 from deepseek_ocr_rag.tables import parse_pipe_table, table_markdown, table_rows

@@ -177,7 +177,7 @@ def test_an_empty_page_has_no_regions():
 
 
 def test_the_page_of_a_chunk_is_that_of_its_rows_not_of_its_repeated_header():
-    from deepseek_ocr_rag.chunk import Anchor
+    from deepseek_ocr_rag.anchors import Anchor
 
     chunk = only_chunk()
     far = Anchor(block_id="p", page_number=1, start=0, end=5, chunk_start=0, repeated=True)

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepseek_ocr_rag.document import from_dict
 from deepseek_ocr_rag.recognition import PageImage
+from deepseek_ocr_rag.serial import from_dict
 from deepseek_ocr_rag.worker import FRAME, Server, pack, read_message
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)

@@ -11,7 +11,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from .chunking.parts import Part
-from .document import BULLETS, Block, BlockKind, picture_markdown
+from .document import Block, BlockKind
+from .markdown import picture_markdown
+from .syntax import BULLETS
 
 _PICTURE = re.compile(r"^!\[Figure\]\(([^()<>\s]{1,4096})\)[ \t\r]*$", re.MULTILINE)
 _LEADS = f" \t\n\r{BULLETS}"

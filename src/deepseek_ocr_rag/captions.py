@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from .document import Block, BlockKind, markdown_parts
+from .document import Block, BlockKind
+from .markdown import markdown_parts
+
+TABLE_NAMES = r"tab(?:le|elle|leau|la|ella|ela|\.)?"
+OTHER_NAMES = r"fig(?:ure|ura|\.)?|abb(?:ildung|\.)?|chart|scheme|listing"
+"""What tables, and what all else with a caption is called, in languages with spaces; for patterns without case."""
+
+TABLE_SIGNS, OTHER_SIGNS = "表표", "图圖図"
 
 _CALLED = re.compile(
-    r"(?P<table>tab(?:le|elle|leau|la|ella|ela|\.)?\b|[表표])|(?:fig(?:ure|ura|\.)?|abb(?:ildung|\.)|scheme|chart)\b|[图圖図]",
-    re.IGNORECASE,
+    rf"(?P<table>{TABLE_NAMES}(?!\w)|[{TABLE_SIGNS}])|(?:{OTHER_NAMES})(?!\w)|[{OTHER_SIGNS}]", re.IGNORECASE
 )
 
 

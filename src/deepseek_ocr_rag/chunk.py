@@ -13,35 +13,17 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal, get_args
 
-from .anchors import NAMESPACE, WHOLE_PAGE, Anchor, Chunk, ChunkRegion, Role, content_id, locate
+from .anchors import Anchor, Chunk, Role, content_id, locate
 from .chunking.pack import Packed, Packer
 from .chunking.parts import Group, Keep, Part, Shown, groups_of
 from .chunking.passages import passages
 from .chunking.refine import Refiner
-from .chunking.sections import PATH_LENGTH, Section, lead, sections, shorter
+from .chunking.sections import Section, lead, sections, shorter
 from .chunking.split import Splitter
 from .chunking.tally import Tally
 from .document import Block, BlockKind, Document, Page
 from .sequence import in_sequence
 from .tokens import TokenCounter, Tokenizer, token_counter
-
-__all__ = [
-    "NAMESPACE",
-    "PATH_LENGTH",
-    "SMALLEST_BUDGET",
-    "WHOLE_PAGE",
-    "Anchor",
-    "Chunk",
-    "ChunkOptions",
-    "ChunkRegion",
-    "Role",
-    "Strategy",
-    "chunk_document",
-    "chunk_markdown",
-    "chunk_pages",
-    "content_id",
-    "locate",
-]
 
 SMALLEST_BUDGET = 16
 

@@ -15,10 +15,11 @@ from typing import Any, Literal
 
 from .anchors import WHOLE_PAGE, Chunk, ChunkRegion, is_whole_page
 from .anchors import locate as place_block
-from .document import Document, to_dict
+from .document import Document
 from .geometry import Box
 from .metadata import Precision, parse_regions
 from .quotes import CJK, SHORT, find_quote
+from .serial import to_dict
 
 Status = Literal["verified", "repaired", "partial", "ambiguous", "not_found"]
 """The source says it letter for letter (after folding); nearly so; only a part of it; in several places; nowhere."""

@@ -14,33 +14,10 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from .geometry import Box, QuarterTurn
-from .markdown import BULLETS, block_markdown, markdown_parts, picture_markdown, written
+from .markdown import written
 from .sequence import in_sequence
 from .serial import Range, from_dict, to_dict
 from .usage import Usage
-
-__all__ = [
-    "BULLETS",
-    "MAX_PLACES",
-    "SCHEMA",
-    "Block",
-    "BlockKind",
-    "Cell",
-    "Document",
-    "Heading",
-    "Joint",
-    "Line",
-    "LineSource",
-    "OutlineEntry",
-    "Page",
-    "PageStatus",
-    "Table",
-    "block_markdown",
-    "from_dict",
-    "markdown_parts",
-    "picture_markdown",
-    "to_dict",
-]
 
 LineSource = Literal["text_layer", "ocr", "ink", "model"]
 """Where a line's box comes from: the PDF's text, OCR, the ink on the picture, or the model's answer."""

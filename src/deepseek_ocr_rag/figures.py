@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar, get_args
 
 from .blocks import build_blocks
-from .document import Block, BlockKind, Line, Page, Table, block_markdown
+from .document import Block, BlockKind, Line, Page, Table
 from .drawings import read_drawing
 from .errors import DeepSeekOCRError, EngineError
 from .geometry import Box, QuarterTurn, bounding_box
+from .markdown import block_markdown
 from .prompts import Task
 from .recognition import ImageRequest, PageImage, PageRequest, Recognition
 from .usage import Usage

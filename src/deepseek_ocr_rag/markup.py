@@ -13,9 +13,10 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from .document import BULLETS, BlockKind, Table
+from .document import BlockKind, Table
 from .headrows import with_header
 from .hypertext import unescape
+from .syntax import BULLETS
 from .tables import is_rule_line, parse_pipe_table, table_markdown
 
 MOST_PARTS = 20_000

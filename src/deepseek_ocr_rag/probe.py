@@ -14,13 +14,14 @@ from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from .calibration import Calibration, calibration_page
-from .document import PageStatus, to_dict
+from .document import PageStatus
 from .engines import Engine
 from .engines.providers import GuardFields, Provider
 from .errors import EngineError
 from .families import Family
 from .findings import Findings, FrameName, TableState, examine
 from .prompts import Task
+from .serial import to_dict
 from .usage import Usage
 
 QUESTIONS = 2

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from .document import BULLETS
 from .numerals import (
     GROUPED,
     NUMERAL,
@@ -29,6 +28,7 @@ from .numerals import (
     ungrouped,
     with_groups_apart,
 )
+from .syntax import BULLETS
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Scripts that are written without spaces, as ranges of a regular expression's class."""

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
+from .anchors import Anchor, Chunk, ChunkRegion, content_id
 from .beside import Beside, Pictures
-from .chunk import SMALLEST_BUDGET, Anchor, Chunk, ChunkOptions, ChunkRegion, chunk_groups, content_id
+from .chunk import SMALLEST_BUDGET, ChunkOptions, chunk_groups
 from .chunking.passages import passages
 from .document import Block, BlockKind, Document, Line, Page
 from .metadata import chunk_metadata, parse_regions, written_images

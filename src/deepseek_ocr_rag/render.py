@@ -22,9 +22,9 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from . import errors
-from .document import from_dict, to_dict
 from .errors import DeepSeekOCRError, PageFailed
 from .recognition import DocumentFacts, PageImage, PageRequest
+from .serial import from_dict, to_dict
 from .source import Source
 from .worker import FRAME, MAX_HEADER, MAX_PAYLOAD, Message, pack
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from .chunking.breaks import sentences
 from .quotes import CJK
 
 _WORD = re.compile(rf"[{CJK}]|(?:(?![{CJK}])\w)+")
 """A word; of scripts that write none apart, a character."""
 
-_SENTENCE = re.compile(r"\S.*?(?:[.!?…][\"'”’»)\]]*(?=\s+[^\s\da-z])|[。！？…][”’」』）】]*|$)", re.DOTALL)
 _NEAR = 0.75
 """What a further sentence must score, as a share of the best one's score."""
 
@@ -117,8 +117,9 @@ def _sentences(text: str) -> Iterator[tuple[str, str]]:
             header = header or line
         elif line.strip() and not line.startswith(("#", "```")):
             header, caption = "", line
-            for match in _SENTENCE.finditer(line):
-                yield match[0], ""
+            for start, end in sentences(line, 0, len(line)):
+                if line[start:end].strip():
+                    yield line[start:end].strip(), ""
 
 
 def _words(text: str) -> list[str]:

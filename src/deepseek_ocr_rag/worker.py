@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .document import from_dict, to_dict
 from .errors import DeepSeekOCRError, PageFailed
 from .geometry import Box
 from .modes import Look, Plan, plan
 from .recognition import DocumentFacts, ImageRequest, PageImage, PageRequest, Word
+from .serial import from_dict, to_dict
 
 if TYPE_CHECKING:
     from PIL import Image

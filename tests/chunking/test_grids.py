@@ -7,7 +7,8 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 
-from deepseek_ocr_rag.chunk import Chunk, ChunkOptions, chunk_document, chunk_markdown, chunk_pages
+from deepseek_ocr_rag.anchors import Chunk
+from deepseek_ocr_rag.chunk import ChunkOptions, chunk_document, chunk_markdown, chunk_pages
 from deepseek_ocr_rag.chunking import split
 from deepseek_ocr_rag.document import Block, BlockKind, Document, Page
 from deepseek_ocr_rag.tables import parse_pipe_table

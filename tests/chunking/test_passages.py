@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.chunk import Chunk, ChunkOptions, chunk_markdown
+from deepseek_ocr_rag.anchors import Chunk
+from deepseek_ocr_rag.chunk import ChunkOptions, chunk_markdown
 from deepseek_ocr_rag.chunking.passages import passages
 from deepseek_ocr_rag.tokens import TokenCounter
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.chunk import Chunk, ChunkOptions, chunk_markdown
+from deepseek_ocr_rag.anchors import Chunk
+from deepseek_ocr_rag.chunk import ChunkOptions, chunk_markdown
 from deepseek_ocr_rag.chunking.parts import Part, Shown, written
 from deepseek_ocr_rag.chunking.tally import Tally
 from deepseek_ocr_rag.document import BlockKind

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.document import Cell, Line, Table, from_dict, to_dict
+from deepseek_ocr_rag.document import Cell, Line, Table
 from deepseek_ocr_rag.engines import Engine
 from deepseek_ocr_rag.engines.replay import RecordingEngine, ReplayEngine
 from deepseek_ocr_rag.errors import EngineRejected, EngineUnavailable
@@ -24,6 +24,7 @@ from deepseek_ocr_rag.recognition import (
     Recognition,
     Region,
 )
+from deepseek_ocr_rag.serial import from_dict, to_dict
 from deepseek_ocr_rag.usage import Usage
 
 from ..fakes import CrashingEngine, FakeEngine, GarbageEngine, TruncatingEngine

@@ -15,7 +15,7 @@ from statistics import median
 
 from rapidfuzz import fuzz
 
-from ..captions import captions_of
+from ..captions import TABLE_NAMES, TABLE_SIGNS, captions_of
 from ..document import Block, BlockKind, Page, Table
 from ..geometry import bounding_box
 from ..headrows import without_guess
@@ -43,8 +43,8 @@ _CONTINUED = re.compile(
 )
 _LONGEST_NOTE = 200
 _NUMBERED = re.compile(
-    r"\b(?:table|tab|tabelle|tableau|tabla|tabella|tabela|exhibit)\b\.?\s*([A-Z]{0,2}[.-]?\d+(?:[.–-]\d+)*|[IVXLC]+\b)"
-    r"|[表표]\s*(\d+(?:[.–-]\d+)*)",
+    rf"\b(?:{TABLE_NAMES}|exhibit)(?!\w)\s*([A-Z]{{0,2}}[.-]?\d+(?:[.–-]\d+)*|[IVXLC]+\b)"
+    rf"|[{TABLE_SIGNS}]\s*(\d+(?:[.–-]\d+)*)",
     re.IGNORECASE,
 )
 _NOTED = re.compile(r"[(\[（][^()\[\]（）]{0,30}[)\]）]")

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from .numbering import roman_value
+
 LONGEST_RUNNING_HEAD = 120
 """Longer texts are not searched for a page number."""
 
@@ -39,7 +41,6 @@ _LONGEST_NAMED, _LONGEST_WORD = 16, 40
 _IN_DATE = re.compile(rf"\W{{0,3}}{_MONTHS}", re.IGNORECASE)
 _MOST_RUNS = 8
 _PREFIXED = re.compile(r"(.+[-–])(\d+)")
-_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +139,4 @@ def _folio(written: str) -> Folio:
         return Folio(series=prefixed[1], value=int(prefixed[2]), label=written)
     if written.isdecimal():
         return Folio(series="", value=int(written), label=written)
-    return Folio(series="roman", value=_roman(written.lower()), label=written)
-
-
-def _roman(written: str) -> int:
-    values = [_VALUES[letter] for letter in written]
-    following = [*values[1:], 0]
-    return sum(-value if value < after else value for value, after in zip(values, following, strict=True))
+    return Folio(series="roman", value=roman_value(written), label=written)

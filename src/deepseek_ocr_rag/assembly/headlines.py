@@ -6,7 +6,9 @@ import re
 from collections.abc import Container
 from typing import Literal
 
-from ..document import BULLETS, BlockKind
+from ..captions import OTHER_NAMES, OTHER_SIGNS, TABLE_NAMES, TABLE_SIGNS
+from ..document import BlockKind
+from ..syntax import BULLETS
 from .numbering import number_of, without_number
 
 LONGEST = 200
@@ -19,8 +21,8 @@ LONGEST_STOPPED, LONGEST_STOPPED_WIDE = 60, 14
 """Longer texts with a stop at the end are sentences; Chinese, Japanese and Korean ones say it with fewer signs."""
 
 _CAPTION = re.compile(
-    r"[\[(【]?\s?(?:fig(?:ure|ura|\.)?|table|tab\.?|tabelle|tableau|tabla|tabella|abb(?:ildung|\.)?|chart|scheme|listing|exhibit)"
-    r"\s*(?:\d|[IVX]+\b|[A-Z]\.?\d)|[\[(【]?\s?[图圖表표図]\s*\d",
+    rf"[\[(【]?\s?(?:(?:{TABLE_NAMES}|{OTHER_NAMES}|exhibit)\s*(?:\d|[IVX]+\b|[A-Z]\.?\d)"
+    rf"|[{TABLE_SIGNS}{OTHER_SIGNS}]\s*\d)",
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"(?i:table|figure|chart|exhibit)\s\d+(?:\s[a-z]+){1,3}")

@@ -10,8 +10,9 @@ import re
 import unicodedata
 from collections.abc import Container, Sequence
 
-from ..document import BULLETS, Block, BlockKind, Joint, Line, Page
+from ..document import Block, BlockKind, Joint, Line, Page
 from ..markdown import HYPHENS
+from ..syntax import BULLETS
 
 MOST_WORDS = 200_000
 """Words that are remembered; then those go that were not seen again for as many."""

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..document import BULLETS, Block, BlockKind, Page
+from ..document import Block, BlockKind, Page
+from ..syntax import BULLETS
+from .numbering import roman_value
 
 SAME_INDENT = 0.012
 """Items whose left edges are no further apart, as a share of the page's width, are equally far in."""
@@ -30,7 +32,6 @@ _MARK = re.compile(
     r"(?P<close>[.)）\]、．]?)"
     r"|(?P<circled>[①-⑳]))"
 )
-_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50}
 _RANKS = {"decimal": 0, "number": 0, "cjk": 0, "circled": 1, "letter": 1, "roman": 2, "bullet": 3}
 """Which marks are set under which, where nothing but the marks tells."""
 
@@ -128,8 +129,7 @@ def _value(sort: str, written: str) -> int:
     if sort == "circled":
         return ord(written) - ord("①") + 1
     if sort == "roman":
-        values = [_ROMAN[letter] for letter in written.lower()]
-        return sum(-one if one < after else one for one, after in zip(values, [*values[1:], 0], strict=True))
+        return roman_value(written)
     return 1
 
 

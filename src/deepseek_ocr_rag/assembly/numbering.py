@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-ROMAN = r"(?=[IVXL])(?:XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
+_ROMAN = r"(?=[IVXL])(?:XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 """Roman numbers up to 89, upper case."""
+
+_ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 Style = Literal[
     "book",
@@ -67,7 +69,7 @@ _WORDS = tuple((re.compile(pattern, re.IGNORECASE), style) for pattern, style in
 """Words and signs that number a heading; looked up in this order."""
 
 _DECIMAL = re.compile(r"([A-Z]|\d{1,3})((?:\.\d{1,3}){0,5})([.)]?)(?:\s+(?=\S)|\s*\Z|(?<=\d[.)])(?=[^\W\d]))")
-_ROMAN_NUMBER = re.compile(rf"({ROMAN})([.)]?)\s+(?=\S)")
+_ROMAN_NUMBER = re.compile(rf"({_ROMAN})([.)]?)\s+(?=\S)")
 _IN_PARENTHESES = re.compile(r"\((?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})\)\s+(?=\S)|[a-z]\)\s+(?=\S)|（\d{1,2}）\s*(?=\S)")
 _IDEOGRAPHIC = re.compile(rf"{_IDEOGRAPHS}\s?[、．.]\s*(?=\S)")
 _IDEOGRAPHIC_IN_PARENTHESES = re.compile(rf"[（(]\s?{_IDEOGRAPHS}\s?[)）]\s*(?=\S)")
@@ -128,6 +130,12 @@ class Numbers:
             parts = number.text.split(".")
             return any(".".join(parts[:depth]) in self._all for depth in range(1, len(parts)))
         return len(text) <= LONGEST_IDEOGRAPHS and len(self._of_texts[number.style]) > 1
+
+
+def roman_value(written: str) -> int:
+    """What a Roman number of the letters up to C stands for, in any case and however it is put together."""
+    values = [_ROMAN_VALUES[letter] for letter in written.lower()]
+    return sum(-one if one < after else one for one, after in zip(values, [*values[1:], 0], strict=True))
 
 
 def number_of(text: str) -> Number | None:

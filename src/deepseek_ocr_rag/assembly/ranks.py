@@ -49,11 +49,6 @@ class Ranks:
         self._seen: defaultdict[int, Counter[Weight]] = defaultdict(Counter)
         self._weights: dict[int, Weight] = {}
 
-    @property
-    def has_numbers(self) -> bool:
-        """Whether a heading had a number or an entry in the outline."""
-        return bool(self._seen)
-
     def count(self, look: Look, number: Number | None, entry: OutlineEntry | None) -> None:
         """Take in a heading."""
         if number is not None and entry is not None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..document import Block, BlockKind, markdown_parts
+from ..document import Block, BlockKind
+from ..markdown import markdown_parts
 from ..tables import is_rule_line
 from .ahead import Ahead
 from .breaks import trim

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from ..document import from_dict, to_dict
 from ..errors import EngineRejected, EngineUnavailable
 from ..prompts import PROMPTS, Task
 from ..recognition import PageImage, PageRequest, Recognition
+from ..serial import from_dict, to_dict
 from ..usage import Usage
 from . import Engine
 
