@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .chunk import ChunkOptions, Strategy
 from .console import ENDINGS, Ending, Run, command, put, put_json, refuse_overwriting, say
 from .export import Format, OutputFolder, exported
 from .jsonlines import JsonLines
 from .listing import is_collection
-from .reading import Reading
+from .reading import Cutting, Reading
 from .records import Mode
 
 if TYPE_CHECKING:
@@ -125,19 +124,13 @@ def schema() -> None:
 
 @app.command(epilog=ENDINGS)
 @command
-def chunk(  # noqa: PLR0913 - each is an option of the command line
+def chunk(
     files: Files,
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File; else standard output.")] = None,
     mode: Annotated[Mode, typer.Option(help="What a line is.")] = "chunk",
-    max_tokens: Annotated[int, typer.Option(min=16, help="The hard budget of a chunk, in tokens.")] = 512,
-    overlap: Annotated[int, typer.Option(min=0, help="Tokens of a chunk's end that the next one says again.")] = 0,
-    strategy: Annotated[Strategy, typer.Option(help="Where chunks end beside their budget.")] = "section",
-    parent_tokens: Annotated[int, typer.Option(help="The budget of a parent, for parent_child.")] = 2048,
-    counter: Annotated[
-        str, typer.Option("--counter", "--tokenizer", help="What counts: cl100k_base, o200k_base or approx.")
-    ] = "cl100k_base",
     allow_urls: Urls = False,
+    cutting: Cutting,
     reading: Reading,
 ) -> None:
     """Read documents and cut them for a search engine: JSON lines of id, text and metadata.
@@ -147,12 +140,7 @@ def chunk(  # noqa: PLR0913 - each is an option of the command line
     from .records import records
 
     refuse_overwriting(output, files)
-    try:
-        options = ChunkOptions(
-            max_tokens=max_tokens, overlap=overlap, strategy=strategy, counter=counter, parent_tokens=parent_tokens
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    options = cutting.options()
     run = Run(reading.options(allow_urls=allow_urls), price=reading.what_is_paid(), quiet=reading.quiet)
     with closing(JsonLines(output)) as lines:
         with closing(run.documents(files)) as documents:

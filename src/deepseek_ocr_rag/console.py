@@ -17,8 +17,9 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from enum import IntEnum
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -30,7 +31,6 @@ from .flow import iterate
 from .listing import expand, is_collection
 from .options import Failure, Progress, ReadOptions
 from .pipeline import results
-from .reading import Reading
 from .spending import Spending
 from .usage import Price
 
@@ -56,18 +56,20 @@ ENDINGS = (
 
 
 def command(run: Callable[..., None]) -> Callable[..., None]:
-    """Make a function a command: its parameter ``reading`` becomes the options of :class:`Reading`, one by one.
+    """Make a function a command: a parameter that is a dataclass becomes the options of that class, one by one.
 
     Errors of ours end it with one line and an exit code.
     """
     parameters = inspect.signature(run, eval_str=True).parameters
-    own = [parameter for name, parameter in parameters.items() if name != "reading"]
-    shared = list(inspect.signature(Reading, eval_str=True).parameters.values()) if "reading" in parameters else []
+    annotations: dict[str, type] = {name: one.annotation for name, one in parameters.items()}
+    bundles = {name: bundle for name, bundle in annotations.items() if is_dataclass(bundle)}
+    own = [parameter for name, parameter in parameters.items() if name not in bundles]
+    inner = {name: _parameters(bundle) for name, bundle in bundles.items()}
 
     @functools.wraps(run)
     def guarded(**given: Any) -> None:
-        if shared:
-            given["reading"] = Reading(**{parameter.name: given.pop(parameter.name) for parameter in shared})
+        for name, bundle in bundles.items():
+            given[name] = bundle(**{one.name: given.pop(one.name) for one in inner[name]})
         try:
             run(**given)
         except DeepSeekOCRError as error:
@@ -79,10 +81,16 @@ def command(run: Callable[..., None]) -> Callable[..., None]:
             say(f"error: {error.filename or 'output'}: cannot be written ({error.strerror}). Check the path.")
             raise typer.Exit(Ending.USAGE) from error
 
-    everything = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
+    everything = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *chain(*inner.values()))
+    ]
     guarded.__signature__ = inspect.Signature(everything)  # type: ignore[attr-defined] # typer reads it
     guarded.__annotations__ = {parameter.name: parameter.annotation for parameter in everything}
     return guarded
+
+
+def _parameters(bundle: type) -> list[inspect.Parameter]:
+    return list(inspect.signature(bundle, eval_str=True).parameters.values())
 
 
 def _ending(error: DeepSeekOCRError) -> Ending:

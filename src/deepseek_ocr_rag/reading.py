@@ -1,4 +1,4 @@
-"""The options of every command that reads, and what the pipeline is told by them.
+"""The options of commands that read and that cut, and what the package is told by them.
 
 What a terminal's user leaves out comes from the environment where the package looks for it, so that all ways in
 understand the same variables the same way. The key comes from there only: arguments can be seen by everybody on the
@@ -8,11 +8,12 @@ machine.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 import typer
 
+from .chunk import ChunkOptions, Strategy
 from .engines.local import LocalEngine
 from .figures import FigureOptions, FigureReading
 from .modes import Resolution
@@ -22,8 +23,8 @@ from .recognition import OcrEngine
 from .usage import Price
 
 
-def _option(text: str, *names: str, **more: Any) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel="Reading", **more)
+def _option(text: str, *names: str, panel: str = "Reading", **more: Any) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,3 +120,27 @@ class Reading:
         if self.figures_read != "none" and not self.figures:
             raise typer.BadParameter("--figures-read needs a folder for the figures: --figures FOLDER.")
         return FigureOptions(folder=self.figures, read=self.figures_read) if self.figures else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutting:
+    """How chunks are cut."""
+
+    max_tokens: Annotated[int, _option("The hard budget of a chunk, in tokens.", panel="Chunks", min=16)] = 512
+    overlap: Annotated[int, _option("Tokens of a chunk's end that the next one says again.", panel="Chunks", min=0)] = 0
+    strategy: Annotated[Strategy, _option("Where chunks end beside their budget.", panel="Chunks")] = "section"
+    parent_tokens: Annotated[int, _option("The budget of a parent, for parent_child.", panel="Chunks")] = 2048
+    counter: Annotated[
+        str, _option("What counts: cl100k_base, o200k_base or approx.", "--counter", "--tokenizer", panel="Chunks")
+    ] = "cl100k_base"
+
+    def options(self) -> ChunkOptions:
+        """What the chunker is to be told.
+
+        Raises:
+            BadParameter: If options make no sense together.
+        """
+        try:
+            return ChunkOptions(**asdict(self))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
