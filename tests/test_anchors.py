@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.anchors import WHOLE_PAGE, ChunkRegion, is_whole_page, lines_showing, locate
+from deepseek_ocr_rag.anchors import ChunkRegion, is_whole_page, lines_showing, locate
 from deepseek_ocr_rag.document import Block, BlockKind, Line, Table
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.geometry import PAGE_BOX, Box
 
 BOX = Box(left=0.1, top=0.2, right=0.9, bottom=0.8)
 
@@ -102,7 +102,7 @@ def test_a_box_is_a_guess_where_other_text_stands_in_it(text: str, is_part: bool
 
 def test_a_block_without_boxes_is_on_its_page() -> None:
     (region,) = locate(block("abc", boxes=()), 0, 3, at=0)
-    assert region.box == WHOLE_PAGE
+    assert region.box == PAGE_BOX
     assert region.is_approximate
     assert is_whole_page(region.box)
     assert not is_whole_page(BOX)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.anchors import WHOLE_PAGE, Chunk
+from deepseek_ocr_rag.anchors import Chunk
 from deepseek_ocr_rag.chunk import ChunkOptions, chunk_document, chunk_markdown, chunk_pages
 from deepseek_ocr_rag.chunking.breaks import visible_break
 from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Line, Page, Table
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.geometry import PAGE_BOX, Box
 from deepseek_ocr_rag.tables import header_range, table_markdown
 from deepseek_ocr_rag.tokens import TokenCounter, token_counter
 
@@ -346,7 +346,7 @@ def test_without_lines_regions_are_the_boxes_and_without_boxes_the_page():
     boxes = (Box(left=0, top=0, right=0.4, bottom=1), Box(left=0.6, top=0, right=1, bottom=1))
     (chunk,) = cut(block("heading", "Top", level=1), block("paragraph", "Two columns.", boxes=boxes))
     assert [(region.box, region.start, region.end) for region in chunk.regions] == [
-        (WHOLE_PAGE, 2, 5),
+        (PAGE_BOX, 2, 5),
         (boxes[0], 7, 19),
         (boxes[1], 7, 19),
     ]

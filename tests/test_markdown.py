@@ -348,7 +348,7 @@ def test_marks_change_nothing_else(made: Document) -> None:
         assert "<!--" not in text
 
 
-def test_a_paragraph_over_many_pages_is_joined_in_linear_time() -> None:
+def test_a_paragraph_over_many_pages_is_joined_once() -> None:
     blocks = [
         block(f"b{page}", "paragraph", f"w{page}", page, continues=f"b{page - 1}", continued_by=f"b{page + 1}")
         for page in range(1, 20_001)

@@ -31,6 +31,19 @@ def test_an_ended_stream_is_the_end() -> None:
     assert read_message(io.BytesIO(pack({"a": 1})[:5])) is None
 
 
+def test_the_layout_model_is_loaded_only_for_the_engine_that_uses_it() -> None:
+    script = """
+import sys
+from deepseek_ocr_rag.worker import Server
+Server()
+import pymupdf
+assert "pymupdf.layout" not in sys.modules, "loaded at the start"
+import deepseek_ocr_rag.engines.embedded
+assert callable(pymupdf._get_layout), "not loaded for the embedded engine"
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 @pytest.fixture
 def document(tmp_path: Path) -> Path:
     made = pymupdf.open()

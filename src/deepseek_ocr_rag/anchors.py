@@ -17,12 +17,11 @@ from typing import Literal
 
 from .chunking.sections import lead, section_path
 from .document import Block, BlockKind, Line
-from .geometry import Box
+from .geometry import PAGE_BOX, Box
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "deepseek-ocr-rag")
 """Ids of chunks, pages and documents are uuid5 in here: vector stores want UUIDs, and re-ingestion the same ones."""
 
-WHOLE_PAGE = Box(left=0, top=0, right=1, bottom=1)
 _NEARLY_ALL = 0.98
 """A box over more of the page than this says no more than the page."""
 _VISIBLE = re.compile(r"\S")
@@ -142,7 +141,7 @@ def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegi
         return
     is_part = bool(_VISIBLE.search(block.text, 0, start) or _VISIBLE.search(block.text, end))
     boxes = _band(block, start, end) if is_part and block.table and len(block.boxes) == 1 else block.boxes
-    for box in boxes or (WHOLE_PAGE,):
+    for box in boxes or (PAGE_BOX,):
         yield ChunkRegion(
             page_number=page_number, box=box, start=at, end=at + end - start, is_approximate=is_part or not boxes
         )

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .anchors import WHOLE_PAGE, Chunk, ChunkRegion, is_whole_page
+from .anchors import Chunk, ChunkRegion, is_whole_page
 from .anchors import locate as place_block
 from .document import Document
-from .geometry import Box
+from .geometry import PAGE_BOX, Box
 from .metadata import Precision, parse_regions
 from .quotes import CJK, SHORT, find_quote
 from .serial import to_dict
@@ -104,7 +104,7 @@ class Passage:
             regions = ()
         first, last = metadata.get("page_number"), metadata.get("page_end_number")
         if not regions and first == last and isinstance(first, int | float) and 1 <= first < 2**31:
-            regions = (ChunkRegion(page_number=int(first), box=WHOLE_PAGE, start=0, end=len(text)),)
+            regions = (ChunkRegion(page_number=int(first), box=PAGE_BOX, start=0, end=len(text)),)
         precisions: dict[object, Precision] = {"line": "line", "block": "block", "page": "page"}
         return cls(
             text=text,

@@ -18,7 +18,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from .docling_values import (
-    WHOLE_PAGE,
     Chain,
     fits,
     formula_of,
@@ -30,6 +29,7 @@ from .docling_values import (
     valid_text,
 )
 from .document import Block, BlockKind, Document
+from .geometry import PAGE_BOX
 from .markdown import Fragment, chains, joined
 from .sequence import in_sequence
 from .tables import table_markdown
@@ -225,7 +225,7 @@ class _Builder:
         page = self.pages.get(block.page_number)
         if page is None:
             return
-        boxes = block.boxes or (WHOLE_PAGE,)
+        boxes = block.boxes or (PAGE_BOX,)
         for box in boxes:
             inside = [line for line in block.lines if len(boxes) > 1 and box.holds_center_of(line.box)]
             first = max(start, min((line.start for line in inside), default=start))

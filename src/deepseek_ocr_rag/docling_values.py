@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .document import Block, Cell, Page, Table
-from .geometry import Box
+from .geometry import PAGE_BOX, Box
 from .joining import repeated_rows
 from .markdown import Fragment
 from .syntax import item_marker
@@ -24,7 +24,6 @@ Chain = tuple[Block, ...]
 MAX_PLACES = 1_000_000
 """Rows times columns of the largest table that docling-core takes."""
 
-WHOLE_PAGE = Box(left=0, top=0, right=1, bottom=1)
 
 _MATH = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
 _SIGN = re.compile(r"(?<!\\)(?:\$|\\[\[\]()])")
@@ -106,7 +105,7 @@ def picture_reference(block: Block, page: Page | None) -> ImageRef | None:
     kind = mimetypes.guess_type(block.image)[0] or ""
     if page is None or not kind.startswith("image/") or block.image.startswith("file:"):
         return None
-    box = block.boxes[0] if block.boxes else WHOLE_PAGE
+    box = block.boxes[0] if block.boxes else PAGE_BOX
     path = valid_text(block.image)
     return ImageRef(
         mimetype=kind,

@@ -184,7 +184,11 @@ class Frame:
         )
 
 
+PAGE_BOX = Box(left=0, top=0, right=1, bottom=1)
+"""All of a page, where no smaller place is known."""
+
 WHOLE_PAGE = Frame()
+"""The frame of boxes that are counted on the page itself."""
 
 
 def bounding_box(boxes: Iterable[Box]) -> Box | None:

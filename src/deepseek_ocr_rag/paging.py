@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, ImageStat
 
 from .errors import CorruptSource, EncryptedSource, PageFailed, SourceTooLarge
 from .facts import document_facts
-from .geometry import Box, QuarterTurn, inverse_turn
+from .geometry import PAGE_BOX, Box, QuarterTurn, inverse_turn
 from .modes import LONGEST
 from .recognition import DocumentFacts
 
@@ -28,8 +28,6 @@ MAX_PIXELS = 178_956_970
 
 MAX_SIDE = LONGEST
 """No page is rendered with more pixels than this along a side."""
-
-WHOLE = Box(left=0, top=0, right=1, bottom=1)
 
 _MUPDF_ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError)
 
@@ -50,7 +48,7 @@ class OpenPage(Protocol):
     def mupdf(self) -> Any:
         """The MuPDF page, rotation not applied, or None for a picture."""
 
-    def picture(self, *, long_side: int, part: Box = WHOLE) -> Image.Image:
+    def picture(self, *, long_side: int, part: Box = PAGE_BOX) -> Image.Image:
         """Draw the page as displayed, or a part of it, RGB or grey.
 
         The longer side has ``long_side`` pixels, or fewer for a picture that has no more.
@@ -147,14 +145,14 @@ class MuPdfPage:
         """The MuPDF page, rotation not applied."""
         return self._page
 
-    def picture(self, *, long_side: int, part: Box = WHOLE) -> Image.Image:
+    def picture(self, *, long_side: int, part: Box = PAGE_BOX) -> Image.Image:
         """Draw the page as displayed, or a part of it, RGB, its longer side ``long_side`` pixels."""
         limit = min(long_side, MAX_SIDE)
         zoom = limit / max(self.width * part.width, self.height * part.height, 1e-6)
         matrix = pymupdf.Matrix(zoom, zoom).prerotate(self.rotation)
         rect = self._page.rect
         x0, y0, x1, y1 = part.turned(inverse_turn(self.rotation)).to_size(width=rect.width, height=rect.height)
-        clip = pymupdf.Rect(rect.x0 + x0, rect.y0 + y0, rect.x0 + x1, rect.y0 + y1) if part != WHOLE else None
+        clip = pymupdf.Rect(rect.x0 + x0, rect.y0 + y0, rect.x0 + x1, rect.y0 + y1) if part != PAGE_BOX else None
         pixels = self._page.get_pixmap(matrix=matrix, alpha=False, colorspace=pymupdf.csRGB, clip=clip)
         drawn = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
         # A part begins and ends within pixels, which MuPDF draws whole: one more than there may be.
@@ -248,11 +246,11 @@ class PicturePage:
         self._image = image
         self.width, self.height = (float(side) for side in image.size)
 
-    def picture(self, *, long_side: int, part: Box = WHOLE) -> Image.Image:
+    def picture(self, *, long_side: int, part: Box = PAGE_BOX) -> Image.Image:
         """The picture or a part of it, scaled down to ``long_side`` pixels where it is larger."""
         box = part.to_size(width=self.width, height=self.height)
         scale = min(1.0, long_side / max(box[2] - box[0], box[3] - box[1], 1.0))
-        if scale == 1.0 and part == WHOLE:
+        if scale == 1.0 and part == PAGE_BOX:
             return self._image
         width, height = (max(1, round(side * scale)) for side in (box[2] - box[0], box[3] - box[1]))
         return self._image.resize((width, height), Image.Resampling.LANCZOS, box=box)

@@ -84,6 +84,7 @@ class Server:
     """Answers ``open`` and ``page`` requests; keeps the last document open."""
 
     def __init__(self) -> None:
+        _import_without_layout()
         import pymupdf
 
         from .paging import OpenFile
@@ -150,6 +151,22 @@ class Server:
                 warnings=reading.warnings,
             )
         return visited
+
+
+def _import_without_layout() -> None:
+    """Import PyMuPDF without its layout model, which is two fifths of the import and of no use to remote engines.
+
+    PyMuPDF loads it wherever it is installed, and does without where it is not, which is what it is told here. The
+    embedded engine imports it afterwards.
+    """
+    name = "pymupdf.layout"
+    if "pymupdf" in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # makes an import of it an ImportError
+    try:
+        import pymupdf  # noqa: F401
+    finally:
+        del sys.modules[name]
 
 
 def _with_picture(visited: PageImage, page: OpenPage, wish: ImageRequest, crop: Box | None) -> PageImage:
