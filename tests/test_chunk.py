@@ -437,7 +437,7 @@ def any_blocks(draw, number):
         columns = draw(st.integers(1, 3))
         rows = draw(st.lists(st.lists(TEXT, min_size=columns, max_size=columns), min_size=1, max_size=5))
         return table_block(rows, header_rows=draw(st.integers(0, 1)), name=name, boxes=boxes)
-    text = draw(TEXT)
+    text = draw(TEXT) * draw(st.sampled_from([1, 1, 1, 4]))
     places = sorted(draw(st.sets(st.integers(0, len(text)), max_size=4)))
     lines = tuple(Line(start=start, end=end, box=draw(BOX), source="ocr") for start, end in pairwise(places))
     return block(kind, text, name=name, level=draw(st.integers(0, 3)), boxes=boxes, lines=lines)
@@ -455,6 +455,8 @@ def any_document(draw):
             item = replace(
                 item, continues=made[-1].id, table=item.table and replace(item.table, repeats_header=bool(again))
             )
+        elif made and item.kind in (BlockKind.CAPTION, BlockKind.FOOTNOTE) and draw(st.booleans()):
+            item = replace(item, belongs_to=made[-1].id)
         made.append(replace(item, page_number=page))
     return document(*made, pages=page)
 
@@ -665,6 +667,22 @@ def test_a_caption_goes_with_what_the_document_says_that_it_is_of():
     note = block("footnote", "Taken in May.", belongs_to="f1")
     strange = cut(caption(2), figure(1), note, caption(1), max_tokens=24)
     assert ["Picture 1\n\nTaken in May." in chunk.text for chunk in strange] == [False, True]
+
+
+@pytest.mark.parametrize("words_of_caption", [2, 6, 10, 50])
+def test_children_keep_the_caption_of_a_figure_whose_text_was_cut(words_of_caption):
+    figure = block("figure", number_words(270), name="f")
+    caption = block("caption", "Figure 1: " + number_words(words_of_caption), belongs_to="f", name="c")
+    for max_tokens in range(16, 60):
+        chunks = cut(figure, caption, max_tokens=max_tokens, strategy="parent_child", parent_tokens=100)
+        for role in ("parent", "child"):
+            check_coverage([chunk for chunk in chunks if chunk.role == role], {"f": figure, "c": caption})
+
+
+def test_a_long_figure_with_a_long_caption_fills_its_first_chunk():
+    caption = block("caption", "Figure 1: " + number_words(40), belongs_to="f", name="c")
+    chunks = cut(block("figure", number_words(60), name="f"), caption, max_tokens=30)
+    assert chunks[0].text == number_words(30)
 
 
 def test_chunks_come_before_later_pages_are_read():

@@ -27,8 +27,8 @@ from .tokens import TokenCounter, Tokenizer, token_counter
 
 SMALLEST_BUDGET = 16
 
-READ_AHEAD = 128
-"""Groups of parts that are counted at once where all of them are there; see ``Tally.priced``."""
+READ_AHEAD = 2048
+"""Groups of parts that are counted at once where all of them are there; see ``Refiner.priced``."""
 
 Strategy = Literal["section", "page", "block", "parent_child"]
 """Where chunks end beside their budget: with their section; with their page, too; with every block; or with their
@@ -161,7 +161,7 @@ class _Cutter:
     def chunks(self, groups: Iterable[Group], *, ahead: int) -> Iterator[Chunk]:
         options = self._options
         budget = options.parent_tokens if options.strategy == "parent_child" else options.max_tokens
-        priced = self._tally.priced(groups, budget, ahead=ahead)
+        priced = self._refiner.priced(groups, budget, ahead=ahead)
         for section in sections(priced, by_page=options.strategy == "page"):
             headings, cost = self._affordable(section.headings)
             packer = Packer(

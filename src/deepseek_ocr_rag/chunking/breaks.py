@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import islice
 
 _STOPS = ".!?؟۔։"
 _ENDINGS = "。！？｡।॥።။…។"
@@ -102,7 +103,9 @@ def _is_short(text: str, start: int, end: int, *, before_number: bool = False) -
 
 def _has_no_capitals(sample: str) -> bool:
     """Whether hardly a sentence of a text can begin with a capital."""
-    return 100 * sum(map(str.isupper, sample)) < len(sample) and any(map(str.islower, sample))
+    enough = (len(sample) + 99) // 100
+    capitals = sum(1 for _ in islice(filter(str.isupper, sample), enough))  # looks no further than that
+    return capitals < enough and any(map(str.islower, sample))
 
 
 def line_ends(text: str, start: int, end: int) -> Iterator[int]:

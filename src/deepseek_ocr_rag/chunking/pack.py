@@ -97,7 +97,7 @@ class Packer:
         if self.lead_cost + self._cost(group, after=()) <= self.budget:
             if fills:
                 is_within = part.grain is Grain.WORDS is current[-1].grain and part.kind not in _NOT_WORDS
-                return self.refiner.halves_of_words(part) if is_within else []
+                return self.refiner.halves_of_words(part) if is_within and len(group) == 1 else []
             return self._under_headings(current, group, used) if len(current) == len(_own(current)) else []
         if fills and (part.kind is not BlockKind.CODE or self.budget - used < self.budget // 4):
             return []

@@ -9,13 +9,12 @@ the sum is a guess, and the finished text is counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import islice, pairwise
 
 from ..document import BlockKind
 from ..tokens import LONGEST_ENCODED, TokenCounter
-from .parts import Group, Part, Shown, first_body, written
+from .parts import Part, Shown, first_body, written
 
 _REACH = 48
 """Characters at either end of a part among which its first and last words are looked for."""
@@ -65,27 +64,6 @@ class Tally:
                 continue
             part.cost = max(1, count(part.lead + part.body + part.tail) - self.overhead)
             part.is_exact = True
-
-    def priced(self, groups: Iterable[Group], budget: int, *, ahead: int) -> Iterator[Group]:
-        """The groups with prices; what is far over the budget has a guess.
-
-        Args:
-            groups: In their order; a group is priced when it is known what follows it.
-            budget: The budget of the chunks that they are for.
-            ahead: How many to take and count at once. The encoder's tables stay in the processor's cache meanwhile,
-                which makes counting half as fast again; but nothing comes before so many are there.
-        """
-        source = iter(groups)
-        waiting: list[Group] = []
-        while batch := list(islice(source, ahead)):
-            waiting += batch
-            for group, following in pairwise(waiting):
-                self.price(group, following[0].glue, budget=budget)
-            yield from waiting[:-1]
-            waiting = waiting[-1:]
-        for group in waiting:
-            self.price(group, budget=budget)
-            yield group
 
     @staticmethod
     def _is_whole(part: Part, budget: int) -> bool:
