@@ -18,7 +18,7 @@ from .assembly.joints import Words
 from .assembly.lists import nested
 from .assembly.order import ordered
 from .assembly.ties import tied
-from .document import Document, Heading, OutlineEntry, Page
+from .document import Document, Heading, OutlineEntry, Page, Table
 
 MARGINS_AHEAD = 8
 """Pages that are seen before it is settled what of a page is running head and foot."""
@@ -90,10 +90,11 @@ def _later(pages: Iterable[Page], *, by: int) -> Iterator[Page]:
 def _joined(pages: Iterable[Page], words: Words) -> Iterator[Page]:
     """The pages, linked where a text or a table goes on over a page break."""
     before: Page | None = None
+    opening: dict[str, Table] = {}
     for page in pages:
         after = page
         if before is not None:
-            before, after = joined(before, page, words)
+            before, after = joined(before, page, words, opening)
             yield before
         before = after
     if before is not None:

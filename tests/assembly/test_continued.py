@@ -44,8 +44,10 @@ def _with_id(item: Block, number: int, at: int) -> Block:
 def parts(*texts: str, boxes: bool = False, tag: str = "td") -> list[tuple[bool, int, bool]]:
     """For each table, one on a page: whether it goes on, how many header rows it has, whether they are said again."""
     pages = [page(number, block(grid(text, tag=tag), boxes=boxes)) for number, text in enumerate(texts, start=1)]
+    opening: dict[str, Table] = {}
     for at in range(len(pages) - 1):
-        pages[at], pages[at + 1] = joined(pages[at], pages[at + 1], ())
+        pages[at], pages[at + 1] = joined(pages[at], pages[at + 1], (), opening)
+        assert len(opening) <= 1
     blocks = [one.blocks[0] for one in pages]
     return [(bool(item.continues), item.table.header_rows, item.table.repeats_header) for item in blocks if item.table]
 
@@ -66,6 +68,15 @@ def test_a_row_of_data_that_two_tables_begin_with_is_no_header(boxes: bool) -> N
         boxes=boxes,
     )
     assert second == (boxes, 0, False)
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+def test_a_header_is_known_again_after_pages_without_one(boxes: bool) -> None:
+    last = "Name | Amount | Dept / Gus | 9 | X"
+    rest = [(True, 0, False), (True, 0, False), (True, 1, True)]
+    assert parts(HEADED, REST, "Hal | 1 | Z / Ida | 2 | X", last, boxes=boxes) == [(False, 1, False), *rest]
+    other = "Name | Rank | Dept / Gus | 9 | X / Jan | 4 | Y / Kai | 3 | Z"
+    assert parts(HEADED, REST, other, boxes=boxes)[2] == (False, 1, False)
 
 
 @pytest.mark.parametrize("again", ["Name", "NAME", "Narne", "Name (cont.)", "Name (Fortsetzung)"])

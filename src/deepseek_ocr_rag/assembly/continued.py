@@ -9,7 +9,7 @@ tables are one only where the header or "continued" says so, or where rows that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -56,8 +56,14 @@ _ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l"})
 _NUMERIC = re.compile(r"[-+−–(]?\s?[$€£¥]?\s?\d[\d\s.,:/%)+-]*[%)]?\s?[$€£¥]?")
 
 
-def table_going_on(before: Page, after: Page) -> tuple[int, int, Table] | None:
-    """The places of the two blocks, and the second's table with ``repeats_header`` as it is; or None."""
+def table_going_on(before: Page, after: Page, opening: Mapping[str, Table]) -> tuple[int, int, Table] | None:
+    """The places of the two blocks, and the second's table with ``repeats_header`` as it is; or None.
+
+    Args:
+        before: A page.
+        after: The page after it.
+        opening: For the block that goes on already, by its id: the table whose header its rows stand under.
+    """
     last, following = _last(before.blocks), _first(after.blocks)
     if last is None or following is None:
         return None
@@ -67,16 +73,16 @@ def table_going_on(before: Page, after: Page) -> tuple[int, int, Table] | None:
     if one.table.columns != other.table.columns or not _fit(one, before, other, after):
         return None
     is_told = any(map(_says_continued, (*before.blocks[last + 1 :], *after.blocks[:following])))
-    rest = _rest(one, other, one.table, other.table, is_told=is_told)
+    rest = _rest(one, other, one.table, other.table, opening=opening.get(one.id, one.table), is_told=is_told)
     if rest is None or not _captions_agree(before.blocks, last, after.blocks, following, repeats=rest.repeats_header):
         return None
     return last, following, rest
 
 
-def _rest(one: Block, other: Block, mine: Table, theirs: Table, *, is_told: bool) -> Table | None:
+def _rest(one: Block, other: Block, mine: Table, theirs: Table, *, opening: Table, is_told: bool) -> Table | None:
     """The second table as it goes on from the first, if what both say allows it; ``is_told`` where a note says so."""
-    repeats = _says_header_again(one, theirs)
-    rest = _with_header(theirs, max(1, mine.header_rows)) if repeats else theirs
+    repeats = _says_header_again(one, opening, theirs)
+    rest = _with_header(theirs, max(1, opening.header_rows)) if repeats else theirs
     if not repeats and _is_data(mine, theirs):
         rest = without_guess(theirs)
     if not repeats and (_is_headed(rest) or not _are_alike(mine, rest)):
@@ -188,13 +194,12 @@ def _is_headed(table: Table) -> bool:
     return any(cell.row < table.header_rows and cell.text.strip() for cell in table.cells)
 
 
-def _says_header_again(one: Block, other: Table) -> bool:
+def _says_header_again(one: Block, first: Table, other: Table) -> bool:
     """Whether a table begins with the first one's header rows; its first row only where ``other`` has it as a header.
 
     A row of data that two tables begin with would be lost as a header said again.
     """
-    first = one.table
-    if first is None or (one.continues and not first.repeats_header and not first.header_rows):
+    if one.continues and not first.repeats_header and not first.header_rows:
         return False  # rows from the middle of a table
     rows = max(1, first.header_rows)
     if other.rows < rows or (other.header_rows > rows and not other.header_is_guessed):

@@ -7,11 +7,11 @@ halves; a heading or a formula may not. Nothing is joined over a page that is mi
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ..document import Block, BlockKind, Page
+from ..document import Block, BlockKind, Page, Table
 from ..geometry import Box, QuarterTurn, bounding_box
 from .continued import table_going_on
 from .joints import begins_anew, goes_on, joint
@@ -57,12 +57,24 @@ def joined_within(page: Page, known: Container[str]) -> Page:
     return replace(page, blocks=tuple(changed))
 
 
-def joined(before: Page, after: Page, known: Container[str]) -> tuple[Page, Page]:
+def joined(
+    before: Page, after: Page, known: Container[str], opening: MutableMapping[str, Table] | None = None
+) -> tuple[Page, Page]:
     """Both pages, with what goes on from the first to the second linked: at most one text and one table.
 
     The pages are to follow each other; where one is missing between them, failed, or was cut short, nothing is done.
     Their furniture, captions and notes are to be marked before.
+
+    Args:
+        before: A page.
+        after: The page after it.
+        known: The words that the document has in one piece.
+        opening: Empty at a document's first pages and then handed on: it keeps the table that the rows at the page's
+            end began with, under the id of their block, since a page between may leave the header out.
     """
+    opening = {} if opening is None else opening
+    begun = dict(opening)
+    opening.clear()
     if after.number != before.number + 1 or before.status in _UNFINISHED or after.status == "failed":
         return before, after
     usual = _usual_size(before.blocks), _usual_size(after.blocks)
@@ -73,8 +85,10 @@ def joined(before: Page, after: Page, known: Container[str]) -> tuple[Page, Page
         first, second = before.blocks[last], after.blocks[following]
         if _can_join(first, second) and goes_on(_upright(first, before.turn), _upright(second, after.turn)):
             before, after = _with_link(before, last, after, following, known)
-    if found := table_going_on(before, after):
+    if found := table_going_on(before, after, begun):
         last, following, table = found
+        one = before.blocks[last]
+        opening[after.blocks[following].id] = begun.get(one.id, one.table or table)
         after = _with(after, following, replace(after.blocks[following], table=table))
         before, after = _with_link(before, last, after, following, known)
     return before, after
