@@ -53,6 +53,21 @@ def test_words_stand_on_their_ink(tmp_path: Path, rotate: int, crop: bool, media
         ((text, box),) = displayed_words(page)
         assert text == "HELLO"
         assert box.covers(ink(picture)) > 0.9
+        assert page.view is not None
+        x0, y0, x1, y1 = page.view.to_user_space(box)
+        # Where it was written: on a base line at 150, with capitals that are three quarters of 20 high.
+        assert (x0, x1) == pytest.approx((100, 166), abs=4)
+        assert y0 < 150
+        assert 165 < y1 < y0 + 30
+        assert page.view.from_user_space((x1, y0, x0, y1)).as_tuple() == pytest.approx(box.as_tuple())
+        assert page.view.user_unit == (2 if user_unit else 1)
+
+
+def test_what_is_no_pdf_has_no_user_space(tmp_path: Path) -> None:
+    Image.new("L", (40, 40), "white").save(tmp_path / "a.png")
+    assert open_file(tmp_path / "a.png", media_type="image/png", name="a.png").page(1).view is None
+    (tmp_path / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"></svg>')
+    assert open_file(tmp_path / "a.svg", media_type="image/svg+xml", name="a.svg").page(1).view is None
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])

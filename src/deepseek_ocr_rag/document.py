@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from .geometry import Box, QuarterTurn
+from .geometry import Box, PdfView, QuarterTurn
 from .markdown import written
 from .sequence import in_sequence
 from .serial import Range, from_dict, to_dict
@@ -73,6 +73,15 @@ class BlockKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineWord:
+    """Characters ``[start, end)`` of the block's text, a word or a part of one, stand in ``box``."""
+
+    start: _Count
+    end: _Count
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """Characters ``[start, end)`` of the block's text stand in ``box``."""
 
@@ -80,6 +89,8 @@ class Line:
     end: _Count
     box: Box
     source: LineSource
+    words: tuple[LineWord, ...] = ()
+    """Where its words stand, as far as they are known: ascending, apart, and within the line's characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +183,8 @@ class Page:
     """The clockwise turn by which the page's text stands upright, where it was turned to be read."""
     history: tuple[str, ...] = ()
     """How the page was read: at which resolution and why, what was tried, what came of it and what was kept."""
+    view: PdfView | None = None
+    """What the page displays of a PDF's own coordinates; None where the file is none."""
 
     @property
     def markdown(self) -> str:

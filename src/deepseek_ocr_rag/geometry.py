@@ -139,6 +139,42 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PdfView:
+    """What of a PDF's user space a page displays, and how: the way from our boxes to the file's own coordinates.
+
+    The visible part (CropBox within MediaBox) is ``left`` to ``right`` and ``bottom`` to ``top``, in user space, whose
+    y runs up; it is turned clockwise by ``rotation`` (/Rotate) and ``user_unit`` times larger than 1/72 inch.
+    """
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    rotation: QuarterTurn = 0
+    user_unit: float = 1.0
+
+    def to_user_space(self, box: Box) -> tuple[float, float, float, float]:
+        """A box as ``(x0, y0, x1, y1)`` in user space, ``x0 <= x1`` and ``y0 <= y1``."""
+        seen = box.turned(inverse_turn(self.rotation))
+        width, height = self.right - self.left, self.top - self.bottom
+        return (
+            self.left + seen.left * width,
+            self.top - seen.bottom * height,
+            self.left + seen.right * width,
+            self.top - seen.top * height,
+        )
+
+    def from_user_space(self, corners: Iterable[float]) -> Box:
+        """The box of any two opposite corners ``x0, y0, x1, y1`` in user space, as far as it is visible."""
+        x0, y0, x1, y1 = corners
+        width, height = (self.right - self.left) or 1.0, (self.top - self.bottom) or 1.0
+        seen = Box.from_fractions(
+            (x0 - self.left) / width, (self.top - y0) / height, (x1 - self.left) / width, (self.top - y1) / height
+        )
+        return seen.turned(self.rotation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """Where a picture that a model saw lies on the page, in fractions of the page; it may reach beyond the page.
 

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, ImageStat
 
 from .errors import CorruptSource, EncryptedSource, PageFailed, SourceTooLarge
 from .facts import document_facts
-from .geometry import PAGE_BOX, Box, QuarterTurn, inverse_turn
+from .geometry import PAGE_BOX, Box, PdfView, QuarterTurn, inverse_turn
 from .modes import LONGEST
 from .recognition import DocumentFacts
 
@@ -43,6 +43,7 @@ class OpenPage(Protocol):
     height: float
     label: str
     rotation: QuarterTurn
+    view: PdfView | None
 
     @property
     def mupdf(self) -> Any:
@@ -96,6 +97,7 @@ class MuPdfFile:
             if self.facts.page_count == 0:
                 raise CorruptSource("no pages.", source=name, hint="Open it in a viewer and save it anew.")
             self._rotations: dict[int, int] = {}  # as written in the file: reading a page sets its own to 0
+            self._is_pdf = document.is_pdf
             self._document = document if document.is_pdf else pymupdf.open("pdf", document.convert_to_pdf())
         except _MUPDF_ERRORS as error:
             raise CorruptSource(
@@ -108,7 +110,7 @@ class MuPdfFile:
         """Open page ``number``, counted from 1."""
         try:
             rotation = self._rotations.setdefault(number, self._document[number - 1].rotation)
-            return MuPdfPage(self._document, number, rotation=rotation)
+            return MuPdfPage(self._document, number, rotation=rotation, is_original=self._is_pdf)
         except _MUPDF_ERRORS as error:
             raise PageFailed(
                 f"cannot be opened ({_first_line(error)}).",
@@ -128,7 +130,7 @@ class MuPdfPage:
     MuPDF's own ``remove_rotation`` disagrees with its pictures where the page has a CropBox (2.0, measured).
     """
 
-    def __init__(self, document: Any, number: int, *, rotation: int) -> None:
+    def __init__(self, document: Any, number: int, *, rotation: int, is_original: bool = True) -> None:
         self.document = document
         self.number = number
         page = document[number - 1]
@@ -138,6 +140,8 @@ class MuPdfPage:
         page.set_rotation(0)
         sides = page.rect.width, page.rect.height
         self.width, self.height = sides[::-1] if self.rotation % 180 else sides
+        # What was converted to a PDF has no user space that its own viewers know.
+        self.view: PdfView | None = _view(page, self.rotation) if is_original else None
         self._page = page
 
     @property
@@ -239,6 +243,7 @@ class PicturePage:
 
     label = ""
     rotation: QuarterTurn = 0
+    view: PdfView | None = None
     mupdf = None
 
     def __init__(self, image: Image.Image, number: int) -> None:
@@ -254,6 +259,15 @@ class PicturePage:
             return self._image
         width, height = (max(1, round(side * scale)) for side in (box[2] - box[0], box[3] - box[1]))
         return self._image.resize((width, height), Image.Resampling.LANCZOS, box=box)
+
+
+def _view(page: Any, rotation: QuarterTurn) -> PdfView:
+    """What the page displays of its user space; PyMuPDF counts a CropBox down from the top of the MediaBox."""
+    media, crop = page.mediabox, page.cropbox
+    left, right = max(media.x0, crop.x0), min(media.x1, crop.x1)
+    bottom, top = max(media.y0, media.y1 - crop.y1), min(media.y1, media.y1 - crop.y0)
+    unit = page.rect.width / (right - left) if right > left else 1.0
+    return PdfView(left=left, bottom=bottom, right=right, top=top, rotation=rotation, user_unit=round(unit, 6))
 
 
 def _label(page: Any) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .document import Line, OutlineEntry, PageStatus, Table
-from .geometry import WHOLE_PAGE, Box, Frame, QuarterTurn
+from .geometry import WHOLE_PAGE, Box, Frame, PdfView, QuarterTurn
 from .modes import Resolution
 from .prompts import Task
 from .usage import Usage
@@ -124,6 +124,8 @@ class PageImage:
     warnings: tuple[str, ...] = ()
     source: str = ""
     """The file that the page is of, for messages."""
+    view: PdfView | None = None
+    """As in :class:`.Page`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

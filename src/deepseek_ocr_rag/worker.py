@@ -129,6 +129,7 @@ class Server:
             page_height=page.height,
             label=page.label,
             rotation=page.rotation,
+            view=page.view,
             source=name,
         )
         if request.image is not None:
