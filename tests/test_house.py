@@ -20,9 +20,21 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 RANKS = {
     0: ["errors", "geometry", "prompts", "tokens", "modes", "usage", "joining", "syntax"],
     1: ["markdown", "sequence", "serial"],
-    2: ["document", "sniff", "office", "download", "numerals", "families", "drawings", "hypertext", "marks"],
+    2: ["document", "sniff", "office", "download", "numerals", "families", "drawings", "hypertext", "marks", "pixels"],
     3: ["recognition", "heads", "loops", "tables", "quotes", "listing", "captions", "headrows", "schema"],
-    4: ["facts", "grounding", "source", "cutting", "seams", "markup", "fused", "sheets", "wholes", "docling_values"],
+    4: [
+        "facts",
+        "grounding",
+        "source",
+        "cutting",
+        "seams",
+        "markup",
+        "fused",
+        "sheets",
+        "wholes",
+        "docling_values",
+        "pixels",
+    ],
     5: ["pieces", "paging", "ink", "assembly", "chunking", "webpage", "docling"],
     6: ["engines", "blocks", "align", "anchors", "beside"],
     7: ["measure", "assemble", "chunk", "pages"],
@@ -70,7 +82,7 @@ ALLOWED = set(sys.stdlib_module_names) | {"rapidfuzz"}
 
 WORKER_ONLY = {"pymupdf", "PIL", "numpy", "onnxruntime", "rapidocr"}
 """Law 3: heavy libraries load when first used; only modules that run inside the worker import them at the top."""
-RUN_IN_WORKER = {"paging", "measure", "engines.embedded"}
+RUN_IN_WORKER = {"paging", "pixels", "measure", "engines.embedded"}
 
 
 def _name(path: Path) -> str:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from deepseek_ocr_rag.errors import CorruptSource, EncryptedSource, SourceTooLarge
 from deepseek_ocr_rag.geometry import Box, Frame
-from deepseek_ocr_rag.paging import MuPdfPage, displayed_words, encode, is_blank, open_file
+from deepseek_ocr_rag.paging import MuPdfPage, displayed_words, is_blank, open_file
 
 PDF = "application/pdf"
 
@@ -202,10 +202,3 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) ->
     (tmp_path / "bomb.bmp").write_bytes(data)
     with pytest.raises(SourceTooLarge, match="90000 x 90000"):
         open_file(tmp_path / "bomb.bmp", media_type="image/bmp", name="bomb.bmp")
-
-
-@pytest.mark.parametrize("media_type", ["image/jpeg", "image/png"])
-def test_pictures_are_encoded_as_asked(media_type: str) -> None:
-    data = encode(Image.new("RGB", (30, 20), "red"), media_type=media_type, quality=85)
-    with Image.open(io.BytesIO(data)) as image:
-        assert (image.get_format_mimetype(), image.size) == (media_type, (30, 20))

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Literal
 
 from .chunking.sections import lead, section_path
-from .document import Block, BlockKind, Line
+from .document import Block, BlockKind, Line, LineWord
 from .geometry import PAGE_BOX, Box
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "deepseek-ocr-rag")
@@ -68,6 +68,8 @@ class ChunkRegion:
     end: int
     is_approximate: bool = field(default=False, compare=False)
     """Whether the box is a guess, or holds text of the page that these characters are not."""
+    words: tuple[LineWord, ...] = field(default=(), compare=False)
+    """Where words of these characters stand, as far as that is known; counted in the chunk's text, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -273,7 +273,8 @@ def _as_pdf(found: Source, pymupdf: Any, password: str) -> Iterator[Any]:
 
 def _pictures_as_pdf(found: Source, pymupdf: Any) -> Any:
     """A PDF with a page for each picture, upright, its longer side as long as an A4 page's."""
-    from .paging import encode, open_file
+    from .paging import open_file
+    from .pixels import encode
 
     document = pymupdf.open()
     with closing(open_file(found.path, media_type=found.media_type, name=found.name)) as file:

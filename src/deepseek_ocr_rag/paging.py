@@ -7,7 +7,6 @@ read by :mod:`deepseek_ocr_rag.worker` only; drawing a highlight on a file that 
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from .errors import CorruptSource, EncryptedSource, PageFailed, SourceTooLarge
 from .facts import document_facts
 from .geometry import PAGE_BOX, Box, PdfView, QuarterTurn, inverse_turn
 from .modes import LONGEST
+from .pixels import flattened, register_heif
 from .recognition import DocumentFacts
 
 MAX_PIXELS = 178_956_970
@@ -30,8 +30,6 @@ MAX_SIDE = LONGEST
 """No page is rendered with more pixels than this along a side."""
 
 _MUPDF_ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError)
-
-
 _PILLOW_ERRORS = (OSError, ValueError, SyntaxError, TypeError, EOFError, MemoryError)
 
 
@@ -185,7 +183,7 @@ class PictureFile:
 
     def __init__(self, path: Path, *, name: str) -> None:
         self._name = name
-        _register_heif()
+        register_heif()
         Image.MAX_IMAGE_PIXELS = None  # our own check below names the file and is an error, not a warning
         try:
             with warnings.catch_warnings(), ExitStack() as opened:
@@ -214,7 +212,7 @@ class PictureFile:
             self._check_size()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                upright = _flatten(ImageOps.exif_transpose(self._image))
+                upright = flattened(ImageOps.exif_transpose(self._image))
         except _PILLOW_ERRORS as error:
             raise PageFailed(
                 f"frame cannot be read ({_first_line(error)}).",
@@ -300,16 +298,6 @@ def displayed_words(page: OpenPage) -> Iterator[tuple[str, Box]]:
             yield text, Box.from_size(corners, width=rect.width, height=rect.height).turned(page.rotation)
 
 
-def encode(image: Image.Image, *, media_type: str, quality: int) -> bytes:
-    """Compress a picture; Pillow's JPEG writer is 14 times faster than MuPDF's own (field measurement)."""
-    out = io.BytesIO()
-    if media_type == "image/png":
-        image.save(out, "PNG", compress_level=1)
-    else:
-        image.save(out, "JPEG", quality=quality)
-    return out.getvalue()
-
-
 _FILETYPES = {
     "application/pdf": "pdf",
     "application/epub+zip": "epub",
@@ -319,34 +307,6 @@ _FILETYPES = {
     "application/x-fictionbook+xml": "fb2",
     "application/x-mobipocket-ebook": "mobi",
 }
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    """Bring any mode to grey or RGB, transparency over white, 16 bits to 8."""
-    if image.mode in ("L", "RGB"):
-        return image.copy()
-    if image.mode.startswith("I") or image.mode == "F":
-        image = image.convert("I") if image.mode.startswith("I;") else image  # I;16B knows no other conversion
-        low, high = image.getextrema()
-        assert isinstance(low, int | float)  # noqa: S101 - one band has a pair of numbers; tells the type checker
-        assert isinstance(high, int | float)  # noqa: S101
-        scale = 255 / (high - low) if high > low else 1.0
-        return image.convert("F").point(lambda value: (value - low) * scale).convert("L")
-    if image.mode == "1":
-        return image.convert("L")
-    if "A" in image.getbands() or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        paper = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(paper, layer).convert("RGB")
-    return image.convert("RGB")
-
-
-def _register_heif() -> None:
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError:
-        return  # source.py has already said what to install where the file is HEIC
-    register_heif_opener()
 
 
 def _first_line(error: BaseException) -> str:

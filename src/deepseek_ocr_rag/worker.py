@@ -171,7 +171,8 @@ def _import_without_layout() -> None:
 
 
 def _with_picture(visited: PageImage, page: OpenPage, wish: ImageRequest, crop: Box | None) -> PageImage:
-    from .paging import encode, is_blank
+    from .paging import is_blank
+    from .pixels import encode
 
     if is_blank(page):
         return replace(visited, is_blank=True)

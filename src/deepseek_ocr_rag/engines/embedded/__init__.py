@@ -14,7 +14,8 @@ from PIL import Image
 from ...document import Table
 from ...errors import EngineUnavailable
 from ...geometry import Box, QuarterTurn, inverse_turn
-from ...paging import MAX_SIDE, MuPdfPage, OpenPage, encode, is_blank
+from ...paging import MAX_SIDE, MuPdfPage, OpenPage, is_blank
+from ...pixels import encode
 from ...recognition import LocalRequest, Region
 from .layout import find_regions, picture_page
 from .ocr import Reader, find_reader
