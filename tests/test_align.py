@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag import align, grounding, tables
+from deepseek_ocr_rag import align, folding, grounding, tables
 from deepseek_ocr_rag.align import align_blocks, page_trust
 from deepseek_ocr_rag.document import Block, BlockKind, Line
 from deepseek_ocr_rag.geometry import Box, bounding_box
@@ -161,6 +161,46 @@ def test_absurd_amounts_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one(item, typeset("one two three four")) is item
 
 
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def words_said(aligned: Block) -> list[list[str]]:
+    return [[aligned.text[word.start : word.end] for word in line.words] for line in aligned.lines]
+
+
+def test_each_word_has_its_box_and_its_punctuation() -> None:
+    page = typeset("“Stop,” he", "said; (loudly)!")
+    aligned = one(block("“Stop,” he said; (loudly)!"), page)
+    assert words_said(aligned) == [["“Stop,”", "he"], ["said;", "(loudly)!"]]
+    found = [word.box.as_tuple() for line in aligned.lines for word in line.words]
+    assert found == [pytest.approx(word.box.as_tuple(), abs=1e-5) for word in page]
+    assert all(side == round(side, 5) for box in found for side in box)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "expected"),
+    [
+        ("a grounded model", ("a groun-", "ded model"), [["a", "groun"], ["ded", "model"]]),
+        ("high- quality, and/or not", ("high-quality, and/or", "not"), [["high- quality,", "and/or"], ["not"]]),
+        (r"let \(\mathsf{p}(y)\) be", ("let p(y) be",), [["let", r"{p}(y)\)", "be"]]),
+        ("one two three", ("one", "three"), [["one"], ["three"]]),
+        ("中文文本。没有", ("中文文本。", "没有"), [["中文文本。"], ["没有"]]),
+    ],
+)
+def test_words_that_are_written_differently(text: str, lines: tuple[str, ...], expected: list[list[str]]) -> None:
+    assert words_said(one(block(text), typeset(*lines))) == expected
+
+
+def test_words_may_come_from_ocr() -> None:
+    [aligned] = align_blocks((block("seen by OCR"),), words=typeset("seen by OCR"), source="ocr")
+    assert [(line.source, len(line.words)) for line in aligned.lines] == [("ocr", 3)]
+
+
+def test_words_of_cells_stay_in_their_cells() -> None:
+    aligned = one(block(TABLE, kind=BlockKind.TABLE), typeset("Model         Score", "Small one     0.91"))
+    assert words_said(aligned) == [["Model"], ["Score"], ["Small", "one"], ["0.91"]]
+
+
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 TABLE = "| Model | Score |\n| --- | --- |\n| Small one | 0.91 |\n| Large one | 0.91 |"
@@ -248,7 +288,11 @@ def test_whatever_comes_lines_are_sound(
     for line in aligned.lines:
         assert end <= line.start < line.end <= len(text)
         assert "\n" not in text[line.start : line.end] or kind is not BlockKind.TABLE
-        end = line.end
+        end, at = line.end, line.start
+        assert line.words
+        for word in line.words:
+            assert at <= word.start < word.end <= line.end
+            at = word.end
     if kind is BlockKind.TABLE:
         assert all(not re.search(r"(?<!\\)\|", text[line.start : line.end]) for line in aligned.lines)
     trust = page_trust((item,), mine)
@@ -267,6 +311,7 @@ def test_what_the_page_says_is_found_line_by_line(lines: list[str]) -> None:
     text = " ".join(lines)
     aligned = one(block(text), typeset(*lines))
     assert said(aligned) == lines
+    assert words_said(aligned) == [line.split() for line in lines]
     assert page_trust((aligned,), typeset(*lines)) == 1
 
 
@@ -330,7 +375,7 @@ def recorded(pdf: str, answer: str) -> tuple[tuple[Block, ...], tuple[Word, ...]
 
 def bare(text: str) -> str:
     text = re.sub(r"\\[a-z]+", "", text)  # LaTeX's own words are not on the page
-    return "".join(token.folded for token in align._tokens(text))
+    return "".join(token.folded for token in folding.tokens(text))
 
 
 @pytest.mark.parametrize(("pdf", "answer"), [PAPER, DOCLING])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import accumulate
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag.anchors import ChunkRegion, is_whole_page, lines_showing, locate
-from deepseek_ocr_rag.document import Block, BlockKind, Line, Table
+from deepseek_ocr_rag.document import Block, BlockKind, Line, LineWord, Table
 from deepseek_ocr_rag.geometry import PAGE_BOX, Box
 
 BOX = Box(left=0.1, top=0.2, right=0.9, bottom=0.8)
@@ -73,6 +74,34 @@ def test_few_lines_are_looked_at_however_many_there_are() -> None:
     (region,) = locate(made, 20_003, 20_006, at=0)
     assert (region.start, region.end) == (0, 3)
     assert looked < 100
+
+
+TEXT = "The river rises in the north, and falls (slowly) to the sea; nobody knows why it does."
+
+
+def lined(text: str, *, per_line: int = 3) -> Block:
+    """A block of so many words a line, each word in a box of its own."""
+    words = [
+        LineWord.at(found.start(), found.end(), replace(BOX, left=found.start() / 200, right=found.end() / 200))
+        for found in re.finditer(r"\S+", text)
+    ]
+    rows = [tuple(words[at : at + per_line]) for at in range(0, len(words), per_line)]
+    lines = (replace(line(row[0].start, row[-1].end, number=at), words=row) for at, row in enumerate(rows))
+    return block(text, *lines)
+
+
+@given(st.integers(0, len(TEXT)), st.integers(0, len(TEXT)), st.integers(0, 50))
+def test_regions_have_the_words_of_their_characters(start: int, size: int, at: int) -> None:
+    made, end = lined(TEXT), min(len(TEXT), start + size)
+    chunk = " " * at + TEXT[start:end]
+    shown = [word for each in made.lines for word in each.words if max(word.start, start) < min(word.end, end)]
+    found = [(region, word) for region in locate(made, start, end, at=at) for word in region.words]
+    assert [word.box for _, word in found] == [word.box for word in shown]
+    last = at
+    for (region, word), own in zip(found, shown, strict=True):
+        assert max(region.start, last) <= word.start < word.end <= region.end
+        assert chunk[word.start : word.end] == TEXT[max(own.start, start) : min(own.end, end)]
+        last = word.end
 
 
 def test_rows_of_a_table_without_lines_stand_in_their_band() -> None:

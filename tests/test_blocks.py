@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
@@ -11,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag.blocks import KINDS, build_blocks, kind_of
-from deepseek_ocr_rag.document import Block, BlockKind, Cell, Line, Table
+from deepseek_ocr_rag.document import Block, BlockKind, Cell, Line, LineWord, Table
 from deepseek_ocr_rag.geometry import Box
 from deepseek_ocr_rag.grounding import KNOWN_LABELS, parse
 from deepseek_ocr_rag.markup import MOST_PARTS
 from deepseek_ocr_rag.prompts import Task
 from deepseek_ocr_rag.recognition import Recognition, Region
-from deepseek_ocr_rag.tables import unescape
+from deepseek_ocr_rag.tables import table_markdown, unescape
 
 HERE = Path(__file__).parent
 RECORDED = HERE.parents[1] / "shared" / "data" / "recorded"
@@ -175,6 +176,24 @@ def test_lines_move_with_the_text() -> None:
     (block,), _ = read("", region)
     assert (block.kind, block.text, block.level) == (BlockKind.HEADING, "Heads\nup", 3)
     assert [block.text[part.start : part.end] for part in block.lines] == ["Heads", "up"]
+
+
+def test_words_move_with_the_text() -> None:
+    text = " ## Heads up, all "
+    words = tuple(LineWord.at(*found.span(), BOX) for found in re.finditer(r"\S+", text))
+    whole = replace(line(0, len(text)), words=words)
+    (block,), _ = read("", Region(label="section-header", text=text, boxes=(BOX,), lines=(whole,)))
+    (part,) = block.lines
+    assert [block.text[word.start : word.end] for word in part.words] == ["Heads", "up,", "all"]
+
+
+def test_a_table_keeps_the_lines_of_its_cells() -> None:
+    cells = tuple(Cell(row=row, column=0, text=text, box=BOX) for row, text in enumerate(["a b", "c"]))
+    table = Table(rows=2, columns=1, cells=cells)
+    text = table_markdown(table)
+    lines = line(2, 3), line(4, 5), line(16, 17)
+    (block,), _ = read("", Region(label="table", text=text, lines=lines, table=table, boxes=(BOX,)))
+    assert [block.text[part.start : part.end] for part in block.lines] == ["a", "b", "c"]
 
 
 def test_a_text_with_lines_is_the_page_s_own() -> None:

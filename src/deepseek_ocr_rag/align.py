@@ -11,16 +11,15 @@ text the page does not bear out keeps its own box and gets no lines: no evidence
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 
-from .document import Block, BlockKind, Line
+from .document import Block, BlockKind, Line, LineSource, LineWord
+from .folding import Token, fold, is_mark, tokens, word_tokens
 from .geometry import Box, bounding_box
 from .recognition import Word
 from .tables import with_cell_boxes
@@ -36,15 +35,6 @@ MAX_COMPARISONS = 200_000_000
 
 _CELL_BORDER = re.compile(r"(?<!\\)\||\n")
 _HYPHENS = ("-", "\u2010", "\u2011", "\u00ad")
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """Characters ``[start, end)`` of a text, folded."""
-
-    folded: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +57,27 @@ class _Match:
     spot: _Spot
 
 
-def align_blocks(blocks: tuple[Block, ...], *, words: tuple[Word, ...]) -> tuple[Block, ...]:
-    """Give blocks their line boxes from the words of the page's text layer.
+def align_blocks(
+    blocks: tuple[Block, ...], *, words: tuple[Word, ...], source: LineSource = "text_layer"
+) -> tuple[Block, ...]:
+    """Give blocks their lines, and these their words, from the words of the page.
 
     Only blocks with boxes and without lines are touched, and only where at least :data:`ENOUGH` of their letters are
     found. The lines are ascending and do not overlap; in a table none reaches over a cell's border, and the cells get
-    the boxes around their lines.
+    the boxes around their lines. A word that is hyphenated over two lines has a part on each.
 
     Args:
         blocks: The blocks of one page.
-        words: The words of the same page in the order of its text layer.
+        words: The words of the same page in the order of its text layer, or of OCR.
+        source: Where the words come from.
 
     Returns:
-        The same blocks in the same order, some with ``lines`` of source ``text_layer``.
+        The same blocks in the same order, some with ``lines`` of that source.
     """
     if not any(_wants_lines(block) for block in blocks):
         return blocks
     page = _PageWords(words)
-    return tuple(_align(block, page) if _wants_lines(block) else block for block in blocks)
+    return tuple(_align(block, page, source) if _wants_lines(block) else block for block in blocks)
 
 
 def page_trust(blocks: tuple[Block, ...], words: tuple[Word, ...]) -> float | None:
@@ -96,28 +89,28 @@ def page_trust(blocks: tuple[Block, ...], words: tuple[Word, ...]) -> float | No
     Returns:
         The share, or None where the page has no words to compare with.
     """
-    said = Counter(token.folded for block in blocks for token in _tokens(block.text))
+    said = Counter(token.folded for block in blocks for token in tokens(block.text))
     total = found = 0
     carried: list[str] = []
     for word in words:
-        tokens = _words_tokens(word.text)
-        total += len(tokens)
-        if carried and tokens and said[carried[0] + tokens[0]] > 0:
-            said[carried[0] + tokens[0]] -= 1
+        parts = word_tokens(word.text)
+        total += len(parts)
+        if carried and parts and said[carried[0] + parts[0]] > 0:
+            said[carried[0] + parts[0]] -= 1
             found += 2
-            tokens, carried = tokens[1:], []
+            parts, carried = parts[1:], []
         found += _take(said, carried)
-        hyphenated = bool(tokens) and word.text.endswith(_HYPHENS)
-        carried = list(tokens[-1:]) if hyphenated else []
-        found += _take(said, tokens[:-1] if hyphenated else tokens)
+        hyphenated = bool(parts) and word.text.endswith(_HYPHENS)
+        carried = list(parts[-1:]) if hyphenated else []
+        found += _take(said, parts[:-1] if hyphenated else parts)
     found += _take(said, carried)
     return found / total if total else None
 
 
-def _take(said: Counter[str], tokens: Sequence[str]) -> int:
+def _take(said: Counter[str], wanted: Sequence[str]) -> int:
     """Take tokens out of what was said; how many were there."""
     found = 0
-    for token in tokens:
+    for token in wanted:
         if said[token] > 0:
             said[token] -= 1
             found += 1
@@ -128,21 +121,21 @@ def _wants_lines(block: Block) -> bool:
     return bool(block.boxes and block.text and not block.lines)
 
 
-def _align(block: Block, page: _PageWords) -> Block:
-    tokens = list(_tokens(block.text))
+def _align(block: Block, page: _PageWords, source: LineSource) -> Block:
+    ours = list(tokens(block.text))
     spots = page.inside(block.boxes)
     # The name of a LaTeX command is not on the page.
-    letters = sum(len(token.folded) for token in tokens if block.text[max(0, token.start - 1)] != "\\")
-    matches = _match(tokens, spots, block.text)
+    letters = sum(len(token.folded) for token in ours if block.text[max(0, token.start - 1)] != "\\")
+    matches = _match(ours, spots, block.text)
     if _letters(matches) < 0.95 * letters:
         # A text layer need not be in reading order; rows of a table often are not.
-        matches = max(matches, _match(tokens, _by_sight(spots), block.text), key=_letters)
+        matches = max(matches, _match(ours, _by_sight(spots), block.text), key=_letters)
     borders = [found.start() for found in _CELL_BORDER.finditer(block.text)] if block.kind is BlockKind.TABLE else []
     # A word that reaches over a border is two cells written without a space: it belongs to neither.
     matches = [match for match in matches if bisect_left(borders, match.start) == bisect_left(borders, match.end)]
     if not matches or _letters(matches) < ENOUGH * letters:
         return block
-    lines = _lines(block.text, matches, borders)
+    lines = _lines(block.text, matches, borders, source)
     return replace(block, lines=lines, table=block.table and with_cell_boxes(block.table, block.text, lines))
 
 
@@ -165,9 +158,9 @@ class _PageWords:
             high = bisect_right(self._heights, box.bottom + MARGIN)
             for position in sorted(self._order[low:high]):
                 word = self._words[position]
-                tokens = _words_tokens(word.text)
-                if tokens and box.left - MARGIN <= word.box.center[0] <= box.right + MARGIN:
-                    spots.setdefault(position, _Spot(position, column, word.box, tokens))
+                parts = word_tokens(word.text)
+                if parts and box.left - MARGIN <= word.box.center[0] <= box.right + MARGIN:
+                    spots.setdefault(position, _Spot(position, column, word.box, parts))
         return list(spots.values())
 
 
@@ -189,36 +182,36 @@ def _by_sight(spots: Sequence[_Spot]) -> list[_Spot]:
 # --- matching ---------------------------------------------------------------------------------------------------------
 
 
-def _match(tokens: Sequence[_Token], spots: Sequence[_Spot], text: str) -> list[_Match]:
+def _match(ours: Sequence[Token], spots: Sequence[_Spot], text: str) -> list[_Match]:
     """Align tokens with words; the matches ascend in the text and do not overlap."""
     from rapidfuzz.distance import LCSseq
 
     said = [(folded, spot) for spot in spots for folded in spot.tokens]
-    if len(tokens) * len(said) > MAX_COMPARISONS:
+    if len(ours) * len(said) > MAX_COMPARISONS:
         return []
     matches: list[_Match] = []
     after_token = after_said = 0
-    anchors = LCSseq.editops([token.folded for token in tokens], [folded for folded, _ in said]).as_matching_blocks()
+    anchors = LCSseq.editops([token.folded for token in ours], [folded for folded, _ in said]).as_matching_blocks()
     for anchor in anchors:
-        gap = tokens[after_token : anchor.a], said[after_said : anchor.b]
+        gap = ours[after_token : anchor.a], said[after_said : anchor.b]
         matches += _match_letters(*gap, text)
         after_token, after_said = anchor.a + anchor.size, anchor.b + anchor.size
-        for token, (folded, spot) in zip(tokens[anchor.a : after_token], said[anchor.b : after_said], strict=True):
+        for token, (folded, spot) in zip(ours[anchor.a : after_token], said[anchor.b : after_said], strict=True):
             matches.append(_Match(token.start, token.end, len(folded), spot))
     return matches
 
 
-def _match_letters(tokens: Sequence[_Token], said: Sequence[tuple[str, _Spot]], text: str) -> list[_Match]:
+def _match_letters(ours: Sequence[Token], said: Sequence[tuple[str, _Spot]], text: str) -> list[_Match]:
     """Align what no equal token explains letter by letter: hyphenation, other word breaks, single wrong letters."""
     from rapidfuzz.distance import LCSseq
 
-    letters = [(letter, at) for token in tokens for at in range(token.start, token.end) for letter in _fold(text[at])]
+    letters = [(letter, at) for token in ours for at in range(token.start, token.end) for letter in fold(text[at])]
     heard = [(letter, word) for word, (folded, _) in enumerate(said) for letter in folded]
     if not letters or not heard or len(letters) * len(heard) > MAX_COMPARISONS:
         return []
     places: dict[int, list[int]] = {}
-    ours, theirs = "".join(letter for letter, _ in letters), "".join(letter for letter, _ in heard)
-    for run in LCSseq.editops(ours, theirs).as_matching_blocks():
+    seen, there = "".join(letter for letter, _ in letters), "".join(letter for letter, _ in heard)
+    for run in LCSseq.editops(seen, there).as_matching_blocks():
         for step in range(run.size):
             places.setdefault(heard[run.b + step][1], []).append(letters[run.a + step][1])
     matches = []
@@ -248,7 +241,7 @@ def _letters(matches: Sequence[_Match]) -> int:
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
-def _lines(text: str, matches: Sequence[_Match], borders: Sequence[int]) -> tuple[Line, ...]:
+def _lines(text: str, matches: Sequence[_Match], borders: Sequence[int], source: LineSource) -> tuple[Line, ...]:
     runs: list[list[_Match]] = []
     for match in matches:
         if runs and _goes_on(runs[-1][-1], match, borders):
@@ -262,8 +255,19 @@ def _lines(text: str, matches: Sequence[_Match], borders: Sequence[int]) -> tupl
         start, end = _with_punctuation(text, run[0].start, run[-1].end, floor=floor, ceiling=ceiling)
         box = bounding_box(match.spot.box for match in run)
         if box is not None:
-            lines.append(Line(start=start, end=end, box=box, source="text_layer"))
+            words = tuple(_line_words(text, run, start, end))
+            lines.append(Line(start=start, end=end, box=box, source=source, words=words))
     return tuple(lines)
+
+
+def _line_words(text: str, run: Sequence[_Match], start: int, end: int) -> Iterator[LineWord]:
+    """Which characters of a line each of the page's words stands for; marks between two words go with the first."""
+    words = [list(word) for _, word in groupby(run, key=attrgetter("spot.position"))]
+    ceilings = [*(word[0].start for word in words[1:]), end]
+    for word, ceiling in zip(words, ceilings, strict=True):
+        first, last = _with_punctuation(text, word[0].start, word[-1].end, floor=start, ceiling=ceiling)
+        yield LineWord.at(first, last, word[0].spot.box)
+        start = last
 
 
 def _goes_on(last: _Match, match: _Match, borders: Sequence[int]) -> bool:
@@ -287,61 +291,8 @@ def _shared_height(one: Box, other: Box) -> float:
 
 def _with_punctuation(text: str, start: int, end: int, *, floor: int, ceiling: int) -> tuple[int, int]:
     """Widen a span by the marks that stand at the words without a space; cell borders stay outside."""
-    while start > floor and _is_mark(text[start - 1]):
+    while start > floor and is_mark(text[start - 1]):
         start -= 1
-    while end < ceiling and _is_mark(text[end]):
+    while end < ceiling and is_mark(text[end]):
         end += 1
     return start, end
-
-
-def _is_mark(char: str) -> bool:
-    return char != "|" and not char.isspace() and not _fold(char)
-
-
-# --- text -------------------------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=8192)
-def _fold(char: str) -> str:
-    """A character as bare lower-case letters and digits; empty for everything else. Accents are dropped."""
-    plain = unicodedata.normalize("NFKD", char).casefold()
-    return "".join(letter for letter in plain if letter.isalnum())
-
-
-@lru_cache(maxsize=8192)
-def _stands_alone(char: str) -> bool:
-    """Whether the script is written without spaces, so that a character is as much of a word as can be told."""
-    return any(
-        low <= char <= high for low, high in (("\u0e00", "\u109f"), ("\u1780", "\u17ff"), ("\u3040", "\u9fff"))
-    ) or ("\U00020000" <= char <= "\U0003ffff")
-
-
-@lru_cache(maxsize=8192)
-def _is_inner(char: str) -> bool:
-    """Whether a character without letters stands inside a word: combining accents, soft hyphens, joiners."""
-    return unicodedata.category(char) in ("Mn", "Cf")
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    """Runs of letters and digits with their places in the text; each character alone in scripts without spaces."""
-    folded, start, end = "", 0, 0
-    for at, char in enumerate(text):
-        letters = _fold(char)
-        if not letters and _is_inner(char):
-            continue
-        if folded and (not letters or _stands_alone(char)):
-            yield _Token(folded, start, end)
-            folded = ""
-        if letters and not folded:
-            start = at
-        folded, end = folded + letters, at + 1
-        if letters and _stands_alone(char):
-            yield _Token(folded, start, end)
-            folded = ""
-    if folded:
-        yield _Token(folded, start, end)
-
-
-@lru_cache(maxsize=4096)
-def _words_tokens(text: str) -> tuple[str, ...]:
-    return tuple(token.folded for token in _tokens(text))

@@ -127,17 +127,20 @@ def lines_showing(block: Block, start: int, end: int) -> Sequence[Line]:
 def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegion]:
     """Where characters ``[start, end)`` of a block stand on the page, when they stand from ``at`` on in a text.
 
-    One region for each line that has some of them. Where no line is known for any, the band of a table's rows, if they
-    are some of its rows; else one for each box of the block; and the whole page for a block without boxes.
+    One region for each line that has some of them, with its words. Where no line is known for any, the band of a
+    table's rows, if they are some of its rows; else one for each box of the block; and the whole page for a block
+    without boxes.
     """
     page_number, lines = block.page_number, lines_showing(block, start, end)
     for line in lines:
+        shown = line.cut(start, end, moved=at - start)
         yield ChunkRegion(
             page_number=page_number,
             box=line.box,
-            start=max(line.start, start) + at - start,
-            end=min(line.end, end) + at - start,
+            start=shown.start,
+            end=shown.end,
             is_approximate=line.source == "ink",
+            words=shown.words,
         )
     if lines:
         return

@@ -203,8 +203,11 @@ class _Maker:
             self.blocks.append(block)
 
     def add_given_table(self, region: Region, table: Table) -> None:
-        """A table that the engine read itself: its cells' boxes become the lines of its markdown."""
+        """A table that the engine read itself, with the lines of its markdown; else its cells' boxes become these."""
         text, spans = table_markdown_spans(table)
+        if region.text == text and any(line.start < line.end for line in region.lines):
+            self.add(region, Part(BlockKind.TABLE, text, 0, table), lines=_moved(region.lines, 0, len(text)))
+            return
         source = region.lines[0].source if region.lines else "text_layer"
         lines = tuple(
             Line(start=start, end=end, box=box, source=source)
@@ -272,7 +275,7 @@ def _moved(lines: Iterable[Line], start: int, end: int) -> tuple[Line, ...]:
         first = max(line.start, start, moved[-1].end + start if moved else start)
         last = min(line.end, end)
         if first < last:
-            moved.append(replace(line, start=first - start, end=last - start))
+            moved.append(line.cut(first, last, moved=-start))
     return tuple(moved)
 
 

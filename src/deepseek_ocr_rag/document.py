@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -33,6 +33,8 @@ _MINOR = re.compile(r"\.[0-9]+")
 
 MAX_PLACES = 100_000
 """Rows times columns of the largest grid that is read; a model's answer of 8192 tokens cannot fill a tenth of it."""
+
+_DIGITS = 5
 
 _Number = Annotated[int, Range(1)]
 _Count = Annotated[int, Range(0)]
@@ -80,6 +82,12 @@ class LineWord:
     end: _Count
     box: Box
 
+    @classmethod
+    def at(cls, start: int, end: int, box: Box) -> LineWord:
+        """A word in a box of few digits, as pages have hundreds of words; 1/100000 of a page is less than a hair."""
+        left, top, right, bottom = (round(side, _DIGITS) for side in box.as_tuple())
+        return cls(start=start, end=end, box=Box(left=left, top=top, right=right, bottom=bottom))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -91,6 +99,25 @@ class Line:
     source: LineSource
     words: tuple[LineWord, ...] = ()
     """Where its words stand, as far as they are known: ascending, apart, and within the line's characters."""
+
+    def cut(self, start: int, end: int, *, moved: int = 0) -> Line:
+        """What of the line is within ``[start, end)``, with ``moved`` added to all places; boxes stay whole.
+
+        Where that is nothing, the line is empty.
+        """
+        first = max(self.start, start)
+        last = max(first, min(self.end, end))
+        words = tuple(
+            LineWord(start=max(word.start, first) + moved, end=min(word.end, last) + moved, box=word.box)
+            for word in self.words
+            if max(word.start, first) < min(word.end, last)
+        )
+        return replace(self, start=first + moved, end=last + moved, words=words)
+
+    def turned(self, degrees: QuarterTurn) -> Line:
+        """The line after the page is turned clockwise by a quarter turn or several."""
+        words = tuple(LineWord.at(word.start, word.end, word.box.turned(degrees)) for word in self.words)
+        return replace(self, box=self.box.turned(degrees), words=words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from .hypertext import GRID_TAGS, clean, separator, strip_tags, take_caption, to
 __all__ = [
     "MAX_PLACES",
     "MAX_SPAN",
+    "escaped",
     "full_rows",
     "header_range",
     "is_rule_line",
@@ -193,7 +194,7 @@ def _write(table: Table) -> tuple[str, list[tuple[int, int, int]], list[tuple[in
         line = "|"
         for column in range(table.columns):
             index = indices.get((row, column))
-            content = "" if index is None else _escape(table.cells[index].text)
+            content = "" if index is None else escaped(table.cells[index].text)
             if index is not None:
                 start = at + len(line) + 1
                 spans.append((index, start, start + len(content)))
@@ -207,7 +208,8 @@ def _write(table: Table) -> tuple[str, list[tuple[int, int, int]], list[tuple[in
     return "\n".join(lines), spans, ranges
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
+    """The text of a cell as :func:`table_markdown` writes it."""
     return text.replace("|", "\\|").replace("\r", "").replace("\n", "<br>")
 
 

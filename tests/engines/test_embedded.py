@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pymupdf
 import pytest
 from hypothesis import given
@@ -12,11 +17,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deepseek_ocr_rag.engines.embedded import _read_words
+from deepseek_ocr_rag.engines.embedded.grids import table_of
 from deepseek_ocr_rag.engines.embedded.layout import find_regions
 from deepseek_ocr_rag.engines.embedded.lines import code_text, rows_of, running_text, split_list
 from deepseek_ocr_rag.engines.embedded.order import reading_order
 from deepseek_ocr_rag.engines.embedded.textlayer import Piece, inspect_layer, read_pieces
+from deepseek_ocr_rag.engines.embedded.wordboxes import pieces_of, sharpened, strip_of
 from deepseek_ocr_rag.geometry import Box, QuarterTurn
+from deepseek_ocr_rag.tables import table_markdown
 
 TEXT = "Between April and March the programme collected 686 water samples at 30 stations. " * 3
 
@@ -220,6 +228,108 @@ def test_a_list_is_cut_at_its_marks() -> None:
     words = [["•", "one"], ["more"], ["•", "two"], ["(3)", "three"], ["4.", "four"]]
     rows = [[piece(word, 72 + 20 * j, 20 * i, i) for j, word in enumerate(row)] for i, row in enumerate(words)]
     assert [len(item) for item in split_list(rows)] == [2, 1, 1, 1]
+
+
+# Words of lines
+
+
+def places(pieces: Iterable[Piece]) -> Box:
+    corners = [(p.x0, p.y0, p.x1, p.y1) for p in pieces]
+    return Box.from_size(
+        (
+            min(c[0] for c in corners),
+            min(c[1] for c in corners),
+            max(c[2] for c in corners),
+            max(c[3] for c in corners),
+        ),
+        width=3000,
+        height=3000,
+    )
+
+
+LETTERS = st.text("aB9-.,\u00ad水é", min_size=1, max_size=6)
+
+
+@given(st.lists(st.lists(LETTERS, min_size=1, max_size=4), min_size=1, max_size=5), st.booleans())
+def test_words_are_the_characters_of_their_pieces(rows: list[list[str]], is_code: bool) -> None:
+    drawn_rows = [[piece(word, 72 + 60 * j, 20 * i, i) for j, word in enumerate(row)] for i, row in enumerate(rows)]
+    if is_code:
+        text, lines = code_text(drawn_rows, to_box=places, source="text_layer")
+    else:
+        text, lines = running_text(drawn_rows, to_box=places, source="text_layer", words=set())
+    end = 0
+    for line in lines:
+        assert end <= line.start
+        end = line.start
+        for word in line.words:
+            assert end <= word.start < word.end <= line.end
+            own = [p for row in drawn_rows for p in row if places([p]).iou(word.box) > 0.9]
+            assert len(own) == 1
+            said, there = text[word.start : word.end], own[0].text
+            assert said == there if is_code else there.replace("\u00ad", "").startswith(said.rstrip("\u00ad"))
+            end = word.end
+        end = line.end
+
+
+def test_a_hyphenated_word_has_a_part_on_each_line_and_guesses_are_no_words() -> None:
+    rows = [[piece("the", 72, 0, 1), piece("catch-", 100, 0, 1)], [piece("ment", 72, 20, 2)]]
+    text, lines = running_text(rows, to_box=places, source="ocr", words=set())
+    assert [[text[word.start : word.end] for word in line.words] for line in lines] == [["the", "catch"], ["ment"]]
+    guessed = [[replace(each, is_placed=False) for each in row] for row in rows]
+    assert [line.words for line in running_text(guessed, to_box=places, source="ocr", words=set())[1]] == [(), ()]
+
+
+def test_lines_of_a_table_are_those_of_its_cells() -> None:
+    words = [("a|b", 10, 0), ("c", 60, 0), ("long", 10, 20), ("cell", 10, 32), ("d", 60, 20)]
+    pieces = [piece(text, x, y, number) for number, (text, x, y) in enumerate(words)]
+    grid = SimpleNamespace(v_lines=[0, 50, 100], h_lines=[0, 15, 50])
+    found = table_of({"table_grid": grid, "group_bbox": (0, 0, 100, 50)}, pieces, to_box=places, source="ocr")
+    assert found is not None
+    table, text, lines = found
+    assert text == table_markdown(table)
+    assert [text[line.start : line.end] for line in lines] == ["a\\|b", "c", "long", "cell", "d"]
+    assert [[(word.start, word.end) for word in line.words] for line in lines] == [[(x.start, x.end)] for x in lines]
+    assert lines[3].box.top > lines[2].box.top
+
+
+def test_ocr_words_are_put_together_from_the_parts_that_are_placed() -> None:
+    strip = strip_of([(0, 0), (100, 0), (100, 10), (0, 10)])
+    found = [(part, 0.9, [(x, 0), (x + 8, 0), (x + 8, 10), (x, 10)]) for part, x in [("a", 0), ("bc", 10), ("de", 40)]]
+    boxes = [(p.text, p.x0, p.x1, p.is_placed) for p in pieces_of("abc de", strip, found, 0)]
+    assert boxes == [("abc", 0, 18, True), ("de", 40, 48, True)]
+    assert [p.is_placed for p in pieces_of("another line", strip, found, 0)] == [False, False]
+    assert [p.is_placed for p in pieces_of("ab cde", strip, found, 0)] == [False, False]
+    assert [p.text for p in pieces_of("", strip, (), 0)] == []
+
+
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_words_move_to_the_ink(is_dark: bool) -> None:
+    page = drawn("The happy fox, (quickly) gyrating, jumps", "over all the lazy dogs of the town by day")
+    gray = page.get_pixmap(dpi=150, colorspace=pymupdf.csGRAY)
+    pixels = np.frombuffer(gray.samples, np.uint8).reshape(gray.height, gray.stride)
+    scale = 150 / 72
+    words = [(w[4], [side * scale for side in w[:4]]) for w in page.get_text("words")]
+    for row in (words[:6], words[6:]):
+        dice = random.Random(1)
+        high = 3 + dice.random() * 3
+        guesses = [
+            Piece(t, x0 + dice.uniform(-4, 4), y0 + high, x1 + dice.uniform(-4, 4), y1 - high, 20, 0, 0)
+            for t, (x0, y0, x1, y1) in row
+        ]
+        found = sharpened(guesses, 255 - pixels if is_dark else pixels)
+        for each, (text, (x0, y0, x1, y1)) in zip(found, row, strict=True):
+            assert each.text == text
+            assert (each.x0, each.x1) == pytest.approx((x0, x1), abs=2)
+            true = Box.from_size((x0, y0, x1, y1), width=2000, height=2000)
+            assert true.iou(Box.from_size((each.x0, each.y0, each.x1, each.y1), width=2000, height=2000)) > 0.75
+
+
+def test_words_without_clear_ink_stay() -> None:
+    guesses = [Piece("two", 10, 10, 50, 30, 20, 0, 0), Piece("words", 60, 10, 110, 30, 20, 0, 0)]
+    for shade in (np.full((100, 200), 240, np.uint8), np.tile(np.array([0, 255], np.uint8), (100, 100))):
+        found = sharpened(list(guesses), shade)
+        assert [(p.x0, p.x1) for p in found] == [(10, 50), (60, 110)]
+    assert sharpened([], np.zeros((5, 5), np.uint8)) == []
 
 
 # Reading order

@@ -171,7 +171,7 @@ def _turned(region: Region, back: QuarterTurn) -> Region:
     return replace(
         region,
         boxes=tuple(box.turned(back) for box in region.boxes),
-        lines=tuple(replace(line, box=line.box.turned(back)) for line in region.lines),
+        lines=tuple(line.turned(back) for line in region.lines),
         table=_turned_table(region.table, back),
     )
 

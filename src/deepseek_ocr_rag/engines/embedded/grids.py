@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ...document import Cell, Table
-from ...geometry import Box
+from ...document import Cell, Line, LineSource, Table
 from ...headrows import with_header
-from .lines import rows_of
+from ...tables import escaped, table_markdown_spans
+from .lines import Row, ToBox, line_of, rows_of
 from .textlayer import Piece
 
-ToBox = Callable[[Iterable[Piece]], Box]
 Place = tuple[int, int, int, int]
 """Row and column where a cell begins, and behind which it ends."""
 
 
-def table_of(group: Any, pieces: Sequence[Piece], *, to_box: ToBox) -> Table | None:
-    """Build the table of a layout group, or None where its grid is none (fewer than two rows or columns)."""
+def table_of(
+    group: Any, pieces: Sequence[Piece], *, to_box: ToBox, source: LineSource
+) -> tuple[Table, str, tuple[Line, ...]] | None:
+    """The table of a layout group, its markdown and the lines of that, or None where its grid is none.
+
+    A grid has two rows and two columns at least. No line reaches over the border of a cell.
+    """
     grid = group.get("table_grid")
     if grid is None or not pieces:
         return None
@@ -26,7 +30,20 @@ def table_of(group: Any, pieces: Sequence[Piece], *, to_box: ToBox) -> Table | N
     rows = [top + edge for edge in grid.h_lines]
     places = _places(group, pieces, columns=columns, rows=rows)
     cells = _resolve(places)
-    return _table(cells, to_box)
+    table = _table(cells, to_box)
+    if table is None:
+        return None
+    text, spans = table_markdown_spans(table)
+    held = [rows_of(pieces) for _, pieces in sorted(cells.items())]
+    lines = (line for index, start, _ in spans for line in _cell_lines(held[index], start, to_box, source))
+    return table, text, tuple(lines)
+
+
+def _cell_lines(rows: Sequence[Row], at: int, to_box: ToBox, source: LineSource) -> Iterator[Line]:
+    for row in rows:
+        text, line = line_of(row, [escaped(piece.text) for piece in row], at=at, to_box=to_box, source=source)
+        yield line
+        at += len(text) + 1
 
 
 def _places(

@@ -14,10 +14,9 @@ from typing import Any
 import pymupdf
 import pymupdf.layout
 
-from ...document import Line, LineSource
+from ...document import LineSource
 from ...geometry import Box, bounding_box
 from ...recognition import Region
-from ...tables import table_markdown
 from .grids import table_of
 from .lines import Row, code_text, font_size, is_bold, rows_of, running_text, runs_of, split_list
 from .order import reading_order
@@ -167,13 +166,11 @@ def _picture(group: _Group, frame: Frame) -> Region:
 
 
 def _table(group: _Group, frame: Frame) -> Region | None:
-    table = table_of(group.raw, group.pieces, to_box=frame.box)
-    if table is None:
+    found = table_of(group.raw, group.pieces, to_box=frame.box, source=frame.source)
+    if found is None:
         return None
-    hull = frame.box(group.pieces)
-    # One mark on an empty range tells blocks.py where the cells' boxes come from.
-    mark = Line(start=0, end=0, box=hull, source=frame.source)
-    return Region(label=group.label, text=table_markdown(table), boxes=(hull,), lines=(mark,), table=table)
+    table, text, lines = found
+    return Region(label=group.label, text=text, boxes=(frame.box(group.pieces),), lines=lines, table=table)
 
 
 def _text_region(label: str, rows: Sequence[Row], frame: Frame) -> Region:

@@ -7,7 +7,7 @@ import statistics
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-from ...document import Line, LineSource
+from ...document import Line, LineSource, LineWord
 from ...geometry import Box
 from .order import reading_order
 from .textlayer import Piece
@@ -81,20 +81,33 @@ def running_text(rows: Sequence[Row], *, to_box: ToBox, source: LineSource, word
     text = ""
     lines: list[Line] = []
     for row in rows:
-        added = _without_soft_hyphens(" ".join(piece.text for piece in row))
         if lines:
             cut, glue = _seam(text, row[0].text, words)
             if cut:
                 text = text[:-cut]
-                last = lines[-1]
-                lines[-1] = Line(start=last.start, end=len(text), box=last.box, source=source)
+                lines[-1] = lines[-1].cut(0, len(text))
             text += glue
-        lines.append(Line(start=len(text), end=len(text) + len(added), box=to_box(row), source=source))
+        added, line = line_of(row, _without_soft_hyphens(row), at=len(text), to_box=to_box, source=source)
+        lines.append(line)
         text += added
     if text.endswith("\u00ad"):
         text = text[:-1]
-        lines[-1] = Line(start=lines[-1].start, end=len(text), box=lines[-1].box, source=source)
+        lines[-1] = lines[-1].cut(0, len(text))
     return text, lines
+
+
+def line_of(row: Row, texts: Sequence[str], *, at: int, to_box: ToBox, source: LineSource) -> tuple[str, Line]:
+    """A row's text, in which its words are written as ``texts`` has them, and the line that begins with it at ``at``.
+
+    Words whose place is a guess are not among the line's words.
+    """
+    words, end = [], at
+    for piece, shown in zip(row, texts, strict=True):
+        if shown and piece.is_placed:
+            words.append(LineWord.at(end, end + len(shown), to_box((piece,))))
+        end += len(shown) + 1
+    text = " ".join(texts)
+    return text, Line(start=at, end=at + len(text), box=to_box(row), source=source, words=tuple(words))
 
 
 def code_text(rows: Sequence[Row], *, to_box: ToBox, source: LineSource) -> tuple[str, list[Line]]:
@@ -107,8 +120,8 @@ def code_text(rows: Sequence[Row], *, to_box: ToBox, source: LineSource) -> tupl
     for row in rows:
         text += "\n" if lines else ""
         text += " " * min(80, round((row[0].x0 - left) / width))
-        added = " ".join(piece.text for piece in row)
-        lines.append(Line(start=len(text), end=len(text) + len(added), box=to_box(row), source=source))
+        added, line = line_of(row, [piece.text for piece in row], at=len(text), to_box=to_box, source=source)
+        lines.append(line)
         text += added
     return text, lines
 
@@ -140,9 +153,12 @@ def is_wide(letter: str) -> bool:
     return unicodedata.east_asian_width(letter) in "WF" and not "가" <= letter <= "힣"
 
 
-def _without_soft_hyphens(text: str) -> str:
-    """Soft hyphens inside a line are invisible; one at its end joins the word with the next line's."""
-    return text.replace("\u00ad", "") + ("\u00ad" if text.endswith("\u00ad") else "")
+def _without_soft_hyphens(row: Row) -> list[str]:
+    """The words of a line: soft hyphens are invisible in it; one at its end joins the word with the next line's."""
+    texts = [piece.text.replace("\u00ad", "") for piece in row]
+    if row[-1].text.endswith("\u00ad"):
+        texts[-1] += "\u00ad"
+    return texts
 
 
 def _seam(text: str, following: str, words: set[str]) -> tuple[int, str]:

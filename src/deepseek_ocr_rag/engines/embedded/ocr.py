@@ -16,7 +16,6 @@ import shutil
 import statistics
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +24,7 @@ from PIL import Image
 from ...errors import EngineUnavailable
 from ...geometry import QuarterTurn
 from .textlayer import Piece
+from .wordboxes import Strip, pieces_of, sharpened, strip_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,26 +93,6 @@ def _rapidocr(threads: int) -> Reader:
     return RapidOcr(threads)
 
 
-@dataclass(frozen=True, slots=True)
-class _Strip:
-    """A detected line as an upright rectangle of pixels."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    quad: Any = None
-    """The line's own four corners, which a skewed scan needs."""
-
-    @property
-    def is_tall(self) -> bool:
-        return self.y1 - self.y0 > 1.5 * (self.x1 - self.x0)
-
-    @property
-    def length(self) -> float:
-        return max(self.x1 - self.x0, self.y1 - self.y0)
-
-
 class RapidOcr:
     """PP-OCR models that come inside the ``rapidocr`` wheel."""
 
@@ -121,7 +101,7 @@ class RapidOcr:
     def __init__(self, threads: int) -> None:
         from rapidocr import RapidOCR
 
-        self._seen: tuple[Image.Image, int, list[_Strip]] | None = None
+        self._seen: tuple[Image.Image, int, list[Strip]] | None = None
         self._engine = RapidOCR(
             params={
                 "Global.use_cls": False,
@@ -166,14 +146,17 @@ class RapidOcr:
 
     def read(self, picture: Image.Image) -> list[Piece]:
         """Words of an upright picture, boxes in its pixels."""
+        import numpy as np
+
         self._detector().limit_side_len = self._detection_side(picture)
         answer = self._engine(_array(picture), return_word_box=True)
         if getattr(answer, "boxes", None) is None or answer.txts is None:
             return []
+        gray = np.asarray(picture.convert("L"))
         pieces: list[Piece] = []
         words = answer.word_results or [None] * len(answer.txts)
         for number, (quad, text, found) in enumerate(zip(answer.boxes, answer.txts, words, strict=False)):
-            pieces += _pieces(str(text), _strip(quad), found or (), number)
+            pieces += sharpened(pieces_of(str(text), strip_of(quad), found or (), number), gray)
         return pieces
 
     def _detection_side(self, picture: Image.Image) -> int:
@@ -186,14 +169,14 @@ class RapidOcr:
         fine = self._detect(picture, FINE_DETECTION_SIDE)
         return FINE_DETECTION_SIDE if len(fine) > 1.2 * len(coarse) else DETECTION_SIDE
 
-    def _detect(self, picture: Image.Image, side: int) -> list[_Strip]:
+    def _detect(self, picture: Image.Image, side: int) -> list[Strip]:
         """Lines of the picture, in its pixels, seen at ``side`` pixels; the last answer is kept for the next step."""
         if self._seen is not None and self._seen[0] is picture and self._seen[1] == side:
             return self._seen[2]
         detector = self._detector()
         detector.limit_side_len = side
         found = detector(_array(picture))
-        strips = [_strip(quad) for quad in found.boxes] if found.boxes is not None else []
+        strips = [strip_of(quad) for quad in found.boxes] if found.boxes is not None else []
         self._seen = (picture, side, strips)
         return strips
 
@@ -275,39 +258,12 @@ class Tesseract:
         return done.stdout.decode(errors="replace")
 
 
-def _pieces(text: str, strip: _Strip, found: Any, line: int) -> list[Piece]:
-    """The words of one line, with their own boxes where RapidOCR gives one for each, else a share of the line."""
-    words = text.split()
-    height = strip.y1 - strip.y0
-    boxes = [_strip(quad) for _, _, quad in found] if len(found) == len(words) else _shares(words, text, strip)
-    return [
-        Piece(
-            word, box.x0, strip.y0 if height < 3 * (box.y1 - box.y0) else box.y0, box.x1, strip.y1, height, line, line
-        )
-        for word, box in zip(words, boxes, strict=True)
-    ]
-
-
-def _shares(words: list[str], text: str, strip: _Strip) -> list[_Strip]:
-    boxes, at, step = [], 0, (strip.x1 - strip.x0) / max(1, len(text))
-    for word in words:
-        start = text.index(word, at)
-        at = start + len(word)
-        boxes.append(_Strip(strip.x0 + start * step, strip.y0, strip.x0 + at * step, strip.y1))
-    return boxes
-
-
-def _strip(quad: Any) -> _Strip:
-    xs, ys = [float(point[0]) for point in quad], [float(point[1]) for point in quad]
-    return _Strip(min(xs), min(ys), max(xs), max(ys), quad)
-
-
 def _slope(quad: Any) -> float:
     (x0, y0), (x1, y1) = quad[0], quad[1]
     return math.degrees(math.atan2(float(y1 - y0), float(x1 - x0)))
 
 
-def _cut_out(pixels: Pixels, strip: _Strip) -> Pixels:
+def _cut_out(pixels: Pixels, strip: Strip) -> Pixels:
     """One line, straightened along its own corners."""
     from rapidocr.utils.process_img import get_rotate_crop_image
 

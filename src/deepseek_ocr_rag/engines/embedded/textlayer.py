@@ -46,6 +46,8 @@ class Piece:
     block: int
     bold: bool = False
     mono: bool = False
+    is_placed: bool = True
+    """Whether the box is the word's own, and not a share of its line's."""
 
     @property
     def middle(self) -> tuple[float, float]:

@@ -1,0 +1,72 @@
+"""Text as bare letters and digits, for telling whether two readings of a page say the same.
+
+Accents, ligatures, quotes, dashes, punctuation and case do not matter; every token knows the characters it was made of.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Characters ``[start, end)`` of a text, folded."""
+
+    folded: str
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=8192)
+def fold(char: str) -> str:
+    """A character as bare lower-case letters and digits; empty for everything else. Accents are dropped."""
+    plain = unicodedata.normalize("NFKD", char).casefold()
+    return "".join(letter for letter in plain if letter.isalnum())
+
+
+@lru_cache(maxsize=8192)
+def stands_alone(char: str) -> bool:
+    """Whether the script is written without spaces, so that a character is as much of a word as can be told."""
+    return any(
+        low <= char <= high for low, high in (("\u0e00", "\u109f"), ("\u1780", "\u17ff"), ("\u3040", "\u9fff"))
+    ) or ("\U00020000" <= char <= "\U0003ffff")
+
+
+@lru_cache(maxsize=8192)
+def _is_inner(char: str) -> bool:
+    """Whether a character without letters stands inside a word: combining accents, soft hyphens, joiners."""
+    return unicodedata.category(char) in ("Mn", "Cf")
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Runs of letters and digits with their places in the text; each character alone in scripts without spaces."""
+    folded, start, end = "", 0, 0
+    for at, char in enumerate(text):
+        letters = fold(char)
+        if not letters and _is_inner(char):
+            continue
+        if folded and (not letters or stands_alone(char)):
+            yield Token(folded, start, end)
+            folded = ""
+        if letters and not folded:
+            start = at
+        folded, end = folded + letters, at + 1
+        if letters and stands_alone(char):
+            yield Token(folded, start, end)
+            folded = ""
+    if folded:
+        yield Token(folded, start, end)
+
+
+@lru_cache(maxsize=4096)
+def word_tokens(text: str) -> tuple[str, ...]:
+    """The tokens of a word, which is kept for the next time it comes."""
+    return tuple(token.folded for token in tokens(text))
+
+
+def is_mark(char: str) -> bool:
+    """Whether a character is punctuation that can belong to a word; the border of a cell cannot."""
+    return char != "|" and not char.isspace() and not fold(char)
