@@ -1,28 +1,37 @@
-"""From a quote to the lines of the page that say it.
+"""From a quote to the words of the page that say it.
 
 The quote is looked for in a passage, that is text of which every character knows its place: a chunk, the metadata
 that a vector store gave back, or a whole document. What is found is cited in the source's own words, with the boxes
-of the lines in which those characters stand, on as many pages as they do. A highlight in the wrong place is worse
+in which those characters stand, one a line, on as many pages as they do. A highlight in the wrong place is worse
 than none, so a quote that is not found has no boxes, and one that fits in several places says so.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from .anchors import Chunk, ChunkRegion, is_whole_page
-from .anchors import locate as place_block
 from .document import Document
-from .geometry import PAGE_BOX, Box
-from .metadata import Precision, parse_regions
-from .quotes import CJK, SHORT, find_quote
+from .errors import UnknownChunk
+from .geometry import Box
+from .landing import Place, Spot, coarser, precision_of, source_of, spots, standing
+from .metadata import Precision
+from .passage import BLOCK_BREAK, BoxSource, Passage
+from .quotes import SHORT, QuoteMatch, find_quote
+from .serial import from_dict as read_dict
 from .serial import to_dict
 
 Status = Literal["verified", "repaired", "partial", "ambiguous", "not_found"]
 """The source says it letter for letter (after folding); nearly so; only a part of it; in several places; nowhere."""
+
+Scope = Literal["passage", "pages", "document"]
+"""Where a quote was found: in the passage itself, on its pages or the ones beside them, elsewhere in the document."""
+
+AROUND = 32
+"""Characters of ``prefix`` and of ``suffix``, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +47,13 @@ class Citation:
     """Where a quote stands.
 
     ``quote`` is the source's own text, pieces of an elided quote joined by " … "; ``start`` and ``end`` are its
-    characters in the passage's text. ``regions`` are empty unless the place is known; ``context`` is the surrounding
-    chunk or block, to be shown in a paler tone. ``precision`` says what the boxes are: lines of text or whole blocks;
-    "page" and "none" have no boxes. ``score`` is 0 to 1.
+    characters in the passage's text, and in that of ``Passage.from_document`` where ``scope`` says that the passage
+    does not have it. ``regions`` are empty unless the place is known; ``context`` is the surrounding chunk or block, to
+    be shown in a paler tone. ``score`` is 0 to 1.
+
+    ``precision`` says what the boxes are, and the coarsest where they differ: "word" for words whose places are known;
+    "line" for lines, whole or cut where the quote begins and ends, by estimate; "cell" for a table cell's lines; "row"
+    and "block" for all of those. "page" and "none" have no boxes. ``box_source`` says what they were seen in.
     """
 
     document_id: str
@@ -54,6 +67,11 @@ class Citation:
     start: int
     end: int
     context: tuple[CitationRegion, ...] = ()
+    box_source: BoxSource = ""
+    prefix: str = ""
+    """What stands before the quote, up to 32 characters; with ``suffix`` it tells the place from others in the text."""
+    suffix: str = ""
+    scope: Scope = "passage"
 
     @property
     def page_number(self) -> int:
@@ -64,89 +82,180 @@ class Citation:
         """The citation as JSON-ready values; a box is ``[left, top, right, bottom]``."""
         return {**to_dict(self), "page_number": self.page_number}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
-    """Text of which characters ``[start, end)`` of each region stand in its box.
-
-    ``precision`` says what the regions are at least: of "page" no boxes are shown, of "line" each is a line's, and else
-    they are judged by their size. A region over the whole page says no more than the page. The context of a citation is
-    the whole passage if ``is_chunk``, else the blocks around the quote.
-    """
-
-    text: str
-    regions: tuple[ChunkRegion, ...]
-    document_id: str = ""
-    source: str = ""
-    chunk_id: str = ""
-    precision: Precision | None = None
-    is_chunk: bool = True
-
     @classmethod
-    def from_chunk(cls, chunk: Chunk, *, source: str = "") -> Passage:
-        """The passage of a chunk."""
-        return cls(
-            text=chunk.text, regions=chunk.regions, document_id=chunk.document_id, source=source, chunk_id=chunk.id
-        )
-
-    @classmethod
-    def from_metadata(cls, text: str, metadata: Mapping[str, object]) -> Passage:
-        """The passage of what a vector store gave back: a chunk's text and its metadata.
-
-        Splitters of the frameworks copy a text's metadata to each piece. Regions that reach beyond the text are of
-        such a longer one and would lead to the wrong lines, so they are not used; the page is still known.
+    def from_dict(cls, data: Mapping[str, Any]) -> Citation:
+        """The inverse of :meth:`to_dict`.
 
         Raises:
-            UnknownChunk: If the metadata's regions are not ours.
+            ValueError: If a field is missing, unknown or of the wrong type; the message says which.
         """
-        regions = parse_regions(str(metadata.get("regions") or "[]"))
-        if any(region.end > len(text) for region in regions):
-            regions = ()
-        first, last = metadata.get("page_number"), metadata.get("page_end_number")
-        if not regions and first == last and isinstance(first, int | float) and 1 <= first < 2**31:
-            regions = (ChunkRegion(page_number=int(first), box=PAGE_BOX, start=0, end=len(text)),)
-        precisions: dict[object, Precision] = {"line": "line", "block": "block", "page": "page"}
-        return cls(
-            text=text,
-            regions=regions,
-            document_id=str(metadata.get("doc_hash") or ""),
-            source=str(metadata.get("source") or ""),
-            chunk_id=str(metadata.get("chunk_id") or ""),
-            precision=precisions.get(metadata.get("regions_precision")) if regions else None,
-            is_chunk=metadata.get("element_type") not in ("page", "document"),
-        )
-
-    @classmethod
-    def from_document(cls, document: Document) -> Passage:
-        """A passage over the whole document: its blocks in reading order, running heads and feet after all others."""
-        texts: list[str] = []
-        regions: list[ChunkRegion] = []
-        position = 0
-        for block in sorted(document.blocks(), key=lambda block: block.kind.is_furniture):
-            if not block.text:
-                continue
-            regions.extend(place_block(block, 0, len(block.text), at=position))
-            texts.append(block.text)
-            position += len(block.text) + len(_BLOCK_BREAK)
-        return cls(
-            text=_BLOCK_BREAK.join(texts),
-            regions=tuple(regions),
-            document_id=document.id,
-            source=document.source,
-            is_chunk=False,
-        )
+        if not isinstance(data, Mapping):
+            raise ValueError(f"not a Citation: {type(data).__name__}")  # noqa: TRY004 - whatever is read, one error
+        return read_dict(cls, {name: value for name, value in data.items() if name != "page_number"})
 
 
-def locate(quote: str, where: Passage | Chunk | Document, *, hint_page: int | None = None) -> Citation:
-    """Find the lines that say ``quote``; never raises on any text.
+def locate(
+    quote: str, where: Passage | Chunk | Document, *, hint_page: int | None = None, document: Document | None = None
+) -> Citation:
+    """Find the words that say ``quote``; never raises on any text.
 
-    The quote may leave out words as "...", "…" or "[…]". ``hint_page`` decides between places that fit equally well.
-    A quote under 20 characters must occur verbatim, as whole words and once; longer ones may differ as OCR and
-    re-typing do, but every number in them must be in the source.
+    The quote may leave out words as "...", "…" or "[…]". A quote under 20 characters must occur verbatim, as whole
+    words and once; longer ones may differ as OCR and re-typing do, but every number in them must be in the source.
+
+    Args:
+        quote: What is said to stand there.
+        where: The text that should have it; the metadata of a vector store makes a ``Passage.from_metadata``.
+        hint_page: Decides between places that fit equally well.
+        document: The document that ``where`` is a part of, for finer boxes. A quote that ``where`` does not have, or
+            only a part of, is looked for on its pages and those beside them, then everywhere; ``scope`` says so.
+
+    Raises:
+        UnknownChunk: If ``where`` is not of ``document``.
     """
-    passage = _passage(where)
-    hinted = [region for region in passage.regions if region.page_number == hint_page]
-    match = find_quote(quote, passage.text, preferred=lambda place: bool(_standing(hinted, [place])))
+    passage = _passage(where, document)
+    if document is None or isinstance(where, Document):
+        return _citation(passage, _matched(quote, passage, hint_page))
+    match = _matched(quote, passage, hint_page)
+    if match and not _is_cut_off(match, passage.text):
+        return _refined(_citation(passage, match), passage, match, document)
+    whole = _whole(_Same(document))
+    near = whole.pages_beside({region.page_number for region in passage.regions} or {hint_page})
+    scopes: tuple[tuple[Scope, Place], ...] = (("pages", near), ("document", (0, len(whole.passage.text))))
+    for scope, (start, end) in scopes:
+        found = _matched(quote, whole.passage, hint_page, within=(start, end))
+        if found and (match is None or (found.is_unique and found.score > match.score)):
+            citation = _citation(whole.passage, found)
+            return replace(citation, chunk_id=passage.chunk_id, source=citation.source or passage.source, scope=scope)
+        if match:
+            break  # most of it is here: only the pages beside have the rest
+    return _refined(_citation(passage, match), passage, match, document) if match else _citation(passage, None)
+
+
+def _passage(where: Passage | Chunk | Document, document: Document | None) -> Passage:
+    if isinstance(where, Document):
+        return Passage.from_document(where)
+    if isinstance(where, Chunk):
+        return Passage.from_chunk(where, document=document)
+    if document and where.document_id and where.document_id != document.id:
+        raise UnknownChunk(
+            "the passage is not of this document.",
+            source=document.source,
+            hint="Pass the document that the passage was made of.",
+        )
+    return where
+
+
+def _matched(quote: str, passage: Passage, hint_page: int | None, *, within: Place | None = None) -> QuoteMatch | None:
+    """The quote's places in a passage or in a stretch of it."""
+    first, last = within or (0, len(passage.text))
+    hinted = [region for region in passage.regions if region.page_number == hint_page] if hint_page else []
+
+    def preferred(place: Place) -> bool:
+        return bool(standing(hinted, [(place[0] + first, place[1] + first)]))
+
+    match = find_quote(quote, passage.text[first:last], preferred=preferred)
+    return match and replace(match, places=tuple((start + first, end + first) for start, end in match.places))
+
+
+def _is_cut_off(match: QuoteMatch, text: str) -> bool:
+    """Whether more of the quote may stand before or after the text."""
+    at_an_end = not text[: match.places[0][0]].strip() or not text[match.places[-1][1] :].strip()
+    return match.is_unique and (not match.is_complete or (match.score < 1 and at_an_end))
+
+
+# With the document at hand
+
+
+class _Same:
+    """A document by its identity; its values, of which there are many, are not compared."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.document is other.document
+
+    def __hash__(self) -> int:
+        return id(self.document)
+
+
+class _Whole:
+    """A document's passage, and which of its characters are of which page, without running heads and feet."""
+
+    def __init__(self, document: Document) -> None:
+        self.passage = Passage.from_document(document)
+        furniture = sum(len(block.text) + len(BLOCK_BREAK) for block in document.blocks() if block.kind.is_furniture)
+        end = len(self.passage.text) - furniture
+        self._pages: dict[int, Place] = {}
+        for region in self.passage.regions:
+            if region.start <= end:
+                first, last = self._pages.get(region.page_number, (region.start, region.end))
+                self._pages[region.page_number] = min(first, region.start), max(last, region.end)
+
+    def pages_beside(self, numbers: Iterable[int | None]) -> Place:
+        """The characters of some pages, and of those before and after them."""
+        wanted = {number + by for number in numbers if number is not None for by in (-1, 0, 1)}
+        spans = [span for number, span in self._pages.items() if number in wanted]
+        return min((span[0] for span in spans), default=0), max((span[1] for span in spans), default=0)
+
+
+@lru_cache(maxsize=2)
+def _whole(same: _Same) -> _Whole:
+    return _Whole(same.document)
+
+
+def _refined(citation: Citation, passage: Passage, match: QuoteMatch, document: Document) -> Citation:
+    """The citation with the boxes that the document knows, where it surely says the same and they are finer."""
+    if passage.sources or citation.precision == "word" or not (match.is_unique or citation.regions):
+        return citation
+    whole = _whole(_Same(document))
+    shown = [spot.region for spot in spots(passage, match.places)]
+    pages = {region.page_number for region in shown}
+    near = whole.pages_beside(pages) if pages else (0, len(whole.passage.text))
+    places: list[Place] = []
+    if not pages and match.size < SHORT:
+        return citation
+    for start, end in match.places:
+        found = _matched_beside(passage.text[start:end], whole.passage, near, shown)
+        if found is None:
+            return citation
+        places += found.places
+    finer = spots(whole.passage, places)
+    precision = precision_of(finer)
+    if coarser(precision, citation.precision) or not all(_is_among(spot.region, shown) for spot in finer if shown):
+        return citation
+    return replace(
+        citation,
+        regions=_by_page(finer),
+        precision=precision,
+        box_source=source_of(finer),
+        context=citation.context or _context(_surroundings(whole.passage, places)),
+    )
+
+
+def _matched_beside(text: str, whole: Passage, near: Place, shown: Sequence[ChunkRegion]) -> QuoteMatch | None:
+    """Where the document says what was found in a passage: once, or once where the passage's own boxes are."""
+
+    def is_there(place: Place) -> bool:
+        there = standing(whole.regions, [(place[0] + near[0], place[1] + near[0])])
+        return any(_is_among(one, shown) for one in there)
+
+    match = find_quote(text, whole.text[near[0] : near[1]], preferred=is_there)
+    if match is None or match.score < 1 or not match.is_unique:
+        return None
+    return replace(match, places=tuple((start + near[0], end + near[0]) for start, end in match.places))
+
+
+def _is_among(region: ChunkRegion, shown: Sequence[ChunkRegion]) -> bool:
+    """Whether a region shares some of the page with one of the others."""
+    same_page = (one for one in shown if one.page_number == region.page_number)
+    return any(one.box.intersection(region.box) > 0 for one in same_page)
+
+
+# Citations
+
+
+def _citation(passage: Passage, match: QuoteMatch | None) -> Citation:
     if match is None:
         return _cite(passage, (), status="not_found", score=0.0)
     if not match.is_unique:
@@ -156,78 +265,51 @@ def locate(quote: str, where: Passage | Chunk | Document, *, hint_page: int | No
     return _cite(passage, match.places, status=status, score=match.score)
 
 
-_BLOCK_BREAK = "\n\n"
-_CJK = re.compile(f"[{CJK}]")
-
-
-def _passage(where: Passage | Chunk | Document) -> Passage:
-    if isinstance(where, Passage):
-        return where
-    return Passage.from_document(where) if isinstance(where, Document) else Passage.from_chunk(where)
-
-
-def _cite(
-    passage: Passage, places: Sequence[tuple[int, int]], *, status: Status, score: float, show: bool = True
-) -> Citation:
-    hit = _standing(passage.regions, places) if show else []
+def _cite(passage: Passage, places: Sequence[Place], *, status: Status, score: float, show: bool = True) -> Citation:
+    found = spots(passage, places) if show else []
+    start, end = (places[0][0], places[-1][1]) if places else (0, 0)
     return Citation(
         document_id=passage.document_id,
         source=passage.source,
         chunk_id=passage.chunk_id,
-        quote=" … ".join(passage.text[start:end] for start, end in places),
+        quote=" … ".join(passage.text[first:last] for first, last in places),
         status=status,
         score=round(score, 4),
-        precision=_precision(passage, hit),
-        regions=_by_page(hit, boxes=passage.precision != "page"),
-        start=places[0][0] if places else 0,
-        end=places[-1][1] if places else 0,
-        context=_by_page(_surroundings(passage, places)),
+        precision=precision_of(found),
+        regions=_by_page(found),
+        start=start,
+        end=end,
+        context=_context(_surroundings(passage, places)),
+        box_source=source_of(found),
+        prefix=passage.text[max(0, start - AROUND) : start] if places else "",
+        suffix=passage.text[end : end + AROUND] if places else "",
     )
 
 
-def _standing(regions: Iterable[ChunkRegion], places: Sequence[tuple[int, int]]) -> list[ChunkRegion]:
-    """The regions in which characters of the places stand."""
-    return [region for region in regions if any(region.start < end and start < region.end for start, end in places)]
-
-
-def _surroundings(passage: Passage, places: Sequence[tuple[int, int]]) -> Sequence[ChunkRegion]:
+def _surroundings(passage: Passage, places: Sequence[Place]) -> Sequence[ChunkRegion]:
     """The whole chunk; in a document, the blocks that the places touch."""
     if passage.is_chunk:
         return passage.regions
     blocks = []
     for start, end in places:
-        before, after = passage.text.rfind(_BLOCK_BREAK, 0, start), passage.text.find(_BLOCK_BREAK, end)
+        before, after = passage.text.rfind(BLOCK_BREAK, 0, start), passage.text.find(BLOCK_BREAK, end)
         blocks.append((before + 1, after if after >= 0 else len(passage.text)))
-    return _standing(passage.regions, blocks)
+    return standing(passage.regions, blocks)
 
 
-def _by_page(regions: Iterable[ChunkRegion], *, boxes: bool = True) -> tuple[CitationRegion, ...]:
-    """Boxes by page in reading order, each once, without those that say no more than the page."""
+def _by_page(found: Iterable[Spot]) -> tuple[CitationRegion, ...]:
+    """Boxes by page in reading order, each once."""
+    pages: dict[int, dict[Box, None]] = {}
+    for spot in found:
+        pages.setdefault(spot.region.page_number, {}).update(dict.fromkeys(spot.boxes))
+    return tuple(CitationRegion(page_number=number, boxes=tuple(boxes)) for number, boxes in pages.items())
+
+
+def _context(regions: Iterable[ChunkRegion]) -> tuple[CitationRegion, ...]:
+    """The boxes of whole regions, without those that say no more than the page."""
     pages: dict[int, dict[Box, None]] = {}
     for region in regions:
         found = pages.setdefault(region.page_number, {})
-        if boxes and not is_whole_page(region.box):
+        if not is_whole_page(region.box):
             found[region.box] = None
     return tuple(CitationRegion(page_number=number, boxes=tuple(found)) for number, found in pages.items())
-
-
-def _precision(passage: Passage, regions: Sequence[ChunkRegion]) -> Precision:
-    placed = [region for region in regions if not is_whole_page(region.box)]
-    if not placed or passage.precision == "page":
-        return "page" if regions else "none"
-    if passage.precision == "line":
-        return "line"
-    return "line" if all(_is_one_line(region, passage.text) for region in placed) else "block"
-
-
-def _is_one_line(region: ChunkRegion, text: str) -> bool:
-    """Whether the box is as thin as one line of so many characters would be, lying or standing (a page on its side).
-
-    Lines are about 1.2 times as high as letters are, and Latin letters half as wide, CJK ones as wide: of ``k``
-    lines, height / width is about 2.4 k² / letters, times the page's width / height, which nobody passes here. 2.1
-    lies between one line on a wide page (1.4) and two on a tall one (2.8).
-    """
-    said = text[region.start : region.end]
-    letters = len(said) + len(_CJK.findall(said))
-    thin, long = sorted((region.box.height, region.box.width))
-    return thin * letters <= 2.1 * 2.4 * long

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .cite import Citation, Passage, locate
+from .annotate import annotate_pdf
+from .cite import Citation, locate
 from .console import Run, printable
 from .document import Document
 from .errors import CorruptSource, UnsupportedSource
-from .highlight import annotate_pdf, highlight_page
+from .highlight import highlight_page
 from .options import ReadOptions, make_engine, with_engine
+from .passage import Passage
 from .records import records
 from .retrieve import answer
 from .searchers import Memory, Searcher, core_searcher, installed_searchers

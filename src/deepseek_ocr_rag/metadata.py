@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .anchors import Chunk, ChunkRegion, content_id, is_whole_page, lines_showing, locate
@@ -21,11 +21,15 @@ from .document import Block, Document, Page, PageStatus
 from .errors import UnknownChunk
 from .geometry import METADATA_GRID, Box, bounding_box
 from .markdown import written
+from .narrow import shown_box
 from .sequence import in_sequence
 
 MetadataValue = str | int
 Metadata = dict[str, MetadataValue]
-Precision = Literal["line", "block", "page", "none"]
+Precision = Literal["word", "line", "cell", "row", "block", "page", "none"]
+"""What boxes are, from known words over parts of lines, cells and rows to nothing; see :func:`.cite.locate`."""
+
+RegionsPrecision = Literal["line", "block", "page", "none"]
 """What each box is at least: a line's, a block's, or a union on the page. Boxes over the whole page, of text whose
 place nobody knows, say nothing of the others: "page" if there are no others, and "none" without any regions."""
 
@@ -78,7 +82,7 @@ _STATUS_ORDER: tuple[PageStatus, ...] = (
     "looped",
     "failed",
 )
-_PRECISIONS: tuple[Precision, ...] = ("line", "block", "page")
+_PRECISIONS: tuple[RegionsPrecision, ...] = ("line", "block", "page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class _Located:
 
     block_id: str
     region: ChunkRegion
-    precision: Precision
+    precision: RegionsPrecision
 
 
 def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 4096) -> Metadata:
@@ -106,10 +110,12 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
     numbers = sorted({anchor.page_number for anchor in own})
     pages = [_page(document, number, chunk) for number in numbers]
     located: list[_Located] = []
+    shown = shown_spans(chunk)
     for anchor in chunk.anchors:
         block = _block(_page(document, anchor.page_number, chunk), anchor.block_id, document, chunk)
-        located += _locate(block, anchor.start, anchor.end, at=anchor.chunk_start)
-    return _metadata(document, pages, located, _images_beside(pages, chunk), max_region_bytes) | {
+        located += _locate(block, anchor.start, anchor.end, at=anchor.chunk_start, shown=shown[block.id])
+    images = (image for page in pages for image in page_index(page.blocks).images_shown(shown))
+    return _metadata(document, pages, located, images, max_region_bytes) | {
         "element_type": chunk.kind.value,
         "section_path": chunk.section_path,
         "section_level": chunk.section_level,
@@ -176,7 +182,13 @@ def _parse_row(row: object) -> ChunkRegion:
     return ChunkRegion(page_number=page_number, box=Box.from_ints((x0, y0, x1, y1)), start=start, end=end)
 
 
-# What all three have in common
+def shown_spans(chunk: Chunk) -> dict[str, tuple[int, int]]:
+    """From which character to which a chunk shows of each block, by id."""
+    spans: dict[str, tuple[int, int]] = {}
+    for anchor in chunk.anchors:
+        start, end = spans.get(anchor.block_id, (anchor.start, anchor.end))
+        spans[anchor.block_id] = min(start, anchor.start), max(end, anchor.end)
+    return spans
 
 
 def _metadata(
@@ -245,24 +257,25 @@ def _unknown(document: Document, chunk: Chunk) -> UnknownChunk:
 # Text and regions together
 
 
-def _locate(block: Block, start: int, end: int, *, at: int) -> list[_Located]:
-    precision: Precision = "line" if lines_showing(block, start, end) else "block"
-    return [
-        _Located(block_id=block.id, region=region, precision=precision) for region in locate(block, start, end, at=at)
-    ]
+def _locate(block: Block, start: int, end: int, *, at: int, shown: tuple[int, int] | None = None) -> Iterator[_Located]:
+    """The regions of ``[start, end)``; of lines, the boxes of what is shown of the block."""
+    lines = lines_showing(block, start, end)
+    for index, region in enumerate(locate(block, start, end, at=at)):
+        if lines and shown:
+            region = replace(region, box=shown_box(block, lines, index, start=shown[0], end=shown[1]))  # noqa: PLW2901
+        yield _Located(block_id=block.id, region=region, precision="line" if lines else "block")
 
 
 def _page_text(page: Page) -> tuple[str, list[_Located]]:
-    """The page's markdown, and its regions there."""
     return _text(page.blocks)
 
 
 def _document_text(document: Document) -> tuple[str, list[_Located]]:
-    """The document's markdown, and its regions there."""
     return _text(document.blocks())
 
 
 def _text(blocks: Iterable[Block]) -> tuple[str, list[_Located]]:
+    """The markdown of blocks, and its regions there."""
     pieces: list[str] = []
     located: list[_Located] = []
     length = 0
@@ -282,14 +295,6 @@ def _images_on(pages: Iterable[Page]) -> Iterator[str]:
     return (block.image for page in pages for block in page.blocks if block.image)
 
 
-def _images_beside(pages: Iterable[Page], chunk: Chunk) -> list[str]:
-    spans: dict[str, tuple[int, int]] = {}
-    for anchor in chunk.anchors:
-        start, end = spans.get(anchor.block_id, (anchor.start, anchor.end))
-        spans[anchor.block_id] = min(start, anchor.start), max(end, anchor.end)
-    return [image for page in pages for image in page_index(page.blocks).images_shown(spans)]
-
-
 def written_images(images: Iterable[str], max_bytes: int = 4096) -> str:
     """Pictures as JSON; the first of them where all would be too long."""
     written, length = [], len("[")
@@ -305,7 +310,7 @@ def written_images(images: Iterable[str], max_bytes: int = 4096) -> str:
 # Regions in as many bytes as there are
 
 
-def _written_regions(located: Sequence[_Located], max_bytes: int) -> tuple[str, Precision]:
+def _written_regions(located: Sequence[_Located], max_bytes: int) -> tuple[str, RegionsPrecision]:
     """The finest JSON that is short enough, and what its boxes are."""
     if not located:
         return "[]", "none"

@@ -57,9 +57,9 @@ class QuoteMatch:
 def find_quote(quote: str, text: str, *, preferred: OnPage | None = None) -> QuoteMatch | None:
     """Find a quote, which may leave out words as "...", "…" or "[…]", or None.
 
-    A quote under 20 characters must occur verbatim as whole words; longer ones may differ as OCR and re-typing do.
-    Numbers must be the same, but for the separators of their thousands. ``preferred`` tells which of several places,
-    that fit equally well, count.
+    A quote under 20 characters must occur verbatim as whole words, in one piece; longer ones may differ as OCR and
+    re-typing do. Numbers must be the same, but for the separators of their thousands. ``preferred`` tells which of
+    several places, that fit equally well, count.
     """
     folded = _fold(text)
     matches = [_match(said, text, folded, preferred) for said in dict.fromkeys((quote, with_groups_apart(quote)))]
@@ -71,7 +71,7 @@ def _match(quote: str, text: str, folded: _Folded, preferred: OnPage | None) -> 
     pairs = list(zip(finds, _in_order(finds), strict=True))
     found = sum(len(find.piece) for find, span in pairs if span)
     total = sum(len(find.piece) for find in finds)
-    if not found or found * 2 < total:
+    if not found or found * 2 < total or (len(finds) > 1 and found < SHORT):
         return None
     places = [folded.source(span.start, span.end) for _, span in pairs if span]
     return QuoteMatch(

@@ -1,0 +1,140 @@
+"""Text of which every character knows its place, to look for quotes in.
+
+It is made of a chunk, of what a vector store gave back of one, or of a whole document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .anchors import Chunk, ChunkRegion, lines_showing
+from .anchors import locate as place_block
+from .captions import page_index
+from .document import Block, Document
+from .errors import UnknownChunk
+from .geometry import PAGE_BOX
+from .metadata import RegionsPrecision, parse_regions, shown_spans
+from .narrow import shown_box
+from .sequence import in_sequence
+
+BoxSource = Literal["text_layer", "ocr", "ink", "model", "block", ""]
+"""What a box was seen in: the PDF's own text, OCR, the ink on the picture, the model's answer; the whole block's box or
+a share of it; empty where that is not known."""
+
+BLOCK_BREAK = "\n\n"
+"""What stands between the blocks of a document's passage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """Text of which characters ``[start, end)`` of each region stand in its box.
+
+    ``precision`` says what the regions are at least: of "page" no boxes are shown, of "line" each is a line's, and else
+    they are judged by their size. A region over the whole page says no more than the page. The context of a citation is
+    the whole passage if ``is_chunk``, else the blocks around the quote. ``sources`` are those of the regions' boxes,
+    one by one, or empty.
+    """
+
+    text: str
+    regions: tuple[ChunkRegion, ...]
+    document_id: str = ""
+    source: str = ""
+    chunk_id: str = ""
+    precision: RegionsPrecision | None = None
+    is_chunk: bool = True
+    sources: tuple[BoxSource, ...] = ()
+
+    @classmethod
+    def from_chunk(cls, chunk: Chunk, *, source: str = "", document: Document | None = None) -> Passage:
+        """The passage of a chunk; with its document, the places are those that the document knows.
+
+        Raises:
+            UnknownChunk: If the chunk is not of this document.
+        """
+        own = cls(
+            text=chunk.text, regions=chunk.regions, document_id=chunk.document_id, source=source, chunk_id=chunk.id
+        )
+        if document is None:
+            return own
+        placed = list(_placed_anchors(chunk, document))
+        regions, sources = tuple(region for region, _ in placed), tuple(origin for _, origin in placed)
+        return replace(own, regions=regions, sources=sources, source=source or document.source)
+
+    @classmethod
+    def from_metadata(cls, text: str, metadata: Mapping[str, object]) -> Passage:
+        """The passage of what a vector store gave back: a chunk's text and its metadata.
+
+        Splitters of the frameworks copy a text's metadata to each piece. Regions that reach beyond the text are of
+        such a longer one and would lead to the wrong lines, so they are not used; the page is still known.
+
+        Raises:
+            UnknownChunk: If the metadata's regions are not ours.
+        """
+        regions = parse_regions(str(metadata.get("regions") or "[]"))
+        if any(region.end > len(text) for region in regions):
+            regions = ()
+        first, last = metadata.get("page_number"), metadata.get("page_end_number")
+        if not regions and first == last and isinstance(first, int | float) and 1 <= first < 2**31:
+            regions = (ChunkRegion(page_number=int(first), box=PAGE_BOX, start=0, end=len(text)),)
+        precisions: dict[object, RegionsPrecision] = {"line": "line", "block": "block", "page": "page"}
+        return cls(
+            text=text,
+            regions=regions,
+            document_id=str(metadata.get("doc_hash") or ""),
+            source=str(metadata.get("source") or ""),
+            chunk_id=str(metadata.get("chunk_id") or ""),
+            precision=precisions.get(metadata.get("regions_precision")) if regions else None,
+            is_chunk=metadata.get("element_type") not in ("page", "document"),
+        )
+
+    @classmethod
+    def from_document(cls, document: Document) -> Passage:
+        """A passage over the whole document: its blocks as they are read, two newlines between them.
+
+        Running heads and feet come after all others.
+        """
+        texts: list[str] = []
+        placed: list[tuple[ChunkRegion, BoxSource]] = []
+        position = 0
+        for block in sorted(in_sequence(document.blocks()), key=lambda block: block.kind.is_furniture):
+            if not block.text:
+                continue
+            placed.extend(_placed(block, 0, len(block.text), at=position))
+            texts.append(block.text)
+            position += len(block.text) + len(BLOCK_BREAK)
+        return cls(
+            text=BLOCK_BREAK.join(texts),
+            regions=tuple(region for region, _ in placed),
+            sources=tuple(origin for _, origin in placed),
+            document_id=document.id,
+            source=document.source,
+            is_chunk=False,
+        )
+
+
+def _placed_anchors(chunk: Chunk, document: Document) -> Iterator[tuple[ChunkRegion, BoxSource]]:
+    pages = {page.number: page for page in document.pages}
+    shown = shown_spans(chunk)
+    for anchor in chunk.anchors:
+        page = pages.get(anchor.page_number)
+        block = page_index(page.blocks).blocks.get(anchor.block_id) if page else None
+        if block is None or chunk.document_id != document.id:
+            raise UnknownChunk(
+                f"chunk {chunk.id} is not of this document.",
+                source=document.source,
+                hint="Pass the document that the chunk was cut from.",
+            )
+        yield from _placed(block, anchor.start, anchor.end, at=anchor.chunk_start, shown=shown[block.id])
+
+
+def _placed(
+    block: Block, start: int, end: int, *, at: int, shown: tuple[int, int] | None = None
+) -> Iterator[tuple[ChunkRegion, BoxSource]]:
+    """The regions of a block's characters, and what their boxes were seen in; of lines, what is shown of the block."""
+    lines = lines_showing(block, start, end)
+    for index, region in enumerate(place_block(block, start, end, at=at)):
+        if lines and shown:
+            region = replace(region, box=shown_box(block, lines, index, start=shown[0], end=shown[1]))  # noqa: PLW2901
+        yield region, lines[index].source if lines else "block" if block.boxes else ""
