@@ -391,7 +391,7 @@ class TestLocate:
         facts = [line.split(": ", 1) for line in result.stdout.splitlines()]
         assert result.exit_code == 0
         assert [fact[0] for fact in facts] == ["status", "score", "precision", "quote", "page", "box"]
-        assert [dict(facts)[name] for name in ("status", "precision", "page")] == ["verified", "line", "1"]
+        assert [dict(facts)[name] for name in ("status", "precision", "page")] == ["verified", "word", "1"]
         left, top, right, bottom = (float(side) for side in dict(facts)["box"].split())
         with Image.open(picture) as page:
             red, green, blue = page.getpixel((page.width * (left + right) // 2, round(page.height * (bottom - 0.001))))[

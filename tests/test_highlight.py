@@ -14,6 +14,7 @@ import pymupdf
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
+from deepseek_ocr_rag.annotate import annotate_pdf
 from deepseek_ocr_rag.cite import Citation, CitationRegion
 from deepseek_ocr_rag.errors import (
     CitationError,
@@ -25,7 +26,8 @@ from deepseek_ocr_rag.errors import (
     UnsupportedSource,
 )
 from deepseek_ocr_rag.geometry import Box
-from deepseek_ocr_rag.highlight import annotate_pdf, check_unchanged, crop, highlight_page
+from deepseek_ocr_rag.highlight import crop, highlight_page
+from deepseek_ocr_rag.reopen import check_unchanged
 
 Mask = Callable[[Image.Image], Image.Image]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -195,29 +196,42 @@ def _put_citation(citation: Citation) -> None:
             put("box: " + " ".join(f"{side:.4f}" for side in box.as_tuple()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Highlighting:
+    """What highlighting writes."""
+
+    output: Annotated[Path, typer.Option("--output", "-o", help="The annotated copy, a PDF.")]
+    pictures: Annotated[Path | None, typer.Option(help="Folder for a PNG of each cited page.")] = None
+    sheet: Annotated[Path | None, typer.Option(help="PNG of all quotes' evidence, with captions.")] = None
+
+
 @app.command(epilog=ENDINGS)
 @command
 def highlight(
     file: File,
     quotes: Annotated[list[str], typer.Argument(metavar="QUOTE", help="Words of the document.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The annotated copy, a PDF.")],
-    pictures: Annotated[Path | None, typer.Option(help="Folder for a PNG of each cited page.")] = None,
+    files: Highlighting,
     as_json: AsJson = False,
     reading: Reading,
 ) -> None:
     """Highlight quotes in a copy of the document, as annotations that any PDF viewer shows."""
-    from .highlight import annotate_pdf
+    from .annotate import annotate_pdf
+    from .contactsheet import MOST_CITATIONS, contact_sheet
 
-    refuse_overwriting(output, [file])
+    refuse_overwriting(files.output, [file])
+    refuse_overwriting(files.sheet, [file])
     run = Run(reading.options(), price=reading.what_is_paid(), quiet=reading.quiet)
     citations = _found(quotes, run.only_document(file), quiet=as_json)
     placed = [citation for citation in citations if citation.regions]
     written: list[str] = []
     if placed:
-        written.append(str(annotate_pdf(Path(file), placed, output, password=reading.password)))
-        if pictures:
-            written += _write_pictures(Path(file), placed, pictures, password=reading.password)
+        written.append(str(annotate_pdf(Path(file), placed, files.output, password=reading.password)))
+        if files.pictures:
+            written += _write_pictures(Path(file), placed, files.pictures, password=reading.password)
+    if files.sheet:  # which shows, too, what was not found
+        files.sheet.write_bytes(contact_sheet(Path(file), citations[:MOST_CITATIONS], password=reading.password))
+        written.append(str(files.sheet))
     if as_json:
         put_json({"written": written, "citations": [citation.to_dict() for citation in citations]})
     else:
@@ -227,8 +241,8 @@ def highlight(
 
 
 def _found(quotes: list[str], document: Document, *, quiet: bool) -> list[Citation]:
-    from .cite import Passage
     from .cite import locate as find
+    from .passage import Passage
 
     passage = Passage.from_document(document)
     citations = [find(quote, passage) for quote in quotes]
