@@ -1,0 +1,92 @@
+"""What a page and an answer about it say, as tokens that can be compared, and lines as they are seen.
+
+Names of tags and of LaTeX commands are said by nobody. What an answer writes as a formula is soft: the page has it in
+other letters, in another order.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .document import Block, BlockKind
+from .folding import stands_alone, tokens
+from .geometry import Box
+
+_MARKUP = re.compile(r"</?(?:br|su[bp]|center)\s{0,3}/?>|\\[A-Za-z]+|&[a-z]{2,8};")
+_MATH = re.compile(
+    r"\\\((.{1,2000}?)\\\)|\\\[(.{1,4000}?)\\\]|\$\$(.{1,4000}?)\$\$|\$([^$\s][^$\n]{0,300}?)\$", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Characters ``[start, end)`` of the block number ``block``; ``is_soft`` where the page may write it otherwise."""
+
+    folded: str
+    start: int
+    end: int
+    block: int
+    is_soft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A token of the word number ``word``."""
+
+    folded: str
+    word: int
+
+
+def said_tokens(block: Block, number: int) -> Iterator[Said]:
+    """The tokens of block number ``number``, without the names of tags and LaTeX commands."""
+    text = _MARKUP.sub(lambda found: " " * len(found[0]), block.text)
+    soft = list(_formulas(block))
+    starts = [start for start, _ in soft]
+    for token in tokens(text):
+        at = bisect_right(starts, token.start) - 1
+        is_soft = at >= 0 and token.start < soft[at][1]
+        yield Said(token.folded, token.start, token.end, number, is_soft)
+
+
+def _formulas(block: Block) -> Iterator[tuple[int, int]]:
+    """Characters that are LaTeX. Bare numbers between its marks are not: the page writes them alike."""
+    if block.kind is BlockKind.FORMULA:
+        yield 0, len(block.text)
+        return
+    for found in _MATH.finditer(block.text):
+        if any(map(str.isalpha, _MARKUP.sub("", found[0]))) or "^" in found[0] or "_" in found[0]:
+            yield found.start(), found.end()
+
+
+def letters_profile(texts: Iterable[str]) -> Counter[str]:
+    """How often each letter occurs; digits are not counted."""
+    return Counter(letter for text in texts for letter in text if letter.isalpha())
+
+
+def likeness(one: Counter[str], other: Counter[str]) -> float:
+    """Cosine of two profiles: over 0.9 for two texts of one language, under 0.7 where glyphs stand for others."""
+    shared = sum(count * other[letter] for letter, count in one.items())
+    norms = sum(count * count for count in one.values()) * sum(count * count for count in other.values())
+    return float(shared / norms**0.5) if norms else 0.0
+
+
+@lru_cache(maxsize=4096)
+def weight(folded: str) -> float:
+    """How much of a word a token is: a character of a script without spaces is about half of one."""
+    return 0.5 if stands_alone(folded[0]) else 1.0
+
+
+def visual_rows(placed: Iterable[tuple[int, Box]]) -> list[list[int]]:
+    """Numbers of boxes, those that stand on one line together, lines from the top, each from left to right."""
+    rows: list[list[tuple[int, Box]]] = []
+    for number, box in sorted(placed, key=lambda each: each[1].center[1]):
+        if rows and abs(box.center[1] - rows[-1][0][1].center[1]) < 0.5 * min(box.height, rows[-1][0][1].height):
+            rows[-1].append((number, box))
+        else:
+            rows.append([(number, box)])
+    return [[number for number, _ in sorted(row, key=lambda each: each[1].left)] for row in rows]
