@@ -18,21 +18,29 @@ PACKAGE = ROOT / "src" / "deepseek_ocr_rag"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = {
-    0: ["errors", "geometry", "prompts", "tokens", "modes", "usage", "joining", "syntax"],
-    1: ["markdown", "sequence", "serial"],
+    0: ["errors", "geometry", "prompts", "tokens", "modes", "usage", "joining", "syntax", "folding"],
+    1: ["markdown", "sequence", "serial", "rowfill"],
     2: ["document", "sniff", "office", "download", "numerals", "families", "drawings", "hypertext", "marks", "pixels"],
-    3: ["recognition", "heads", "loops", "tables", "quotes", "listing", "captions", "headrows", "schema"],
-    4: ["facts", "grounding", "source", "cutting", "seams", "markup", "fused", "sheets", "wholes", "docling_values"],
-    5: ["pieces", "paging", "ink", "assembly", "chunking", "webpage", "docling"],
-    6: ["engines", "blocks", "align", "anchors", "beside"],
-    7: ["measure", "assemble", "chunk", "pages"],
+    3: [
+        *("recognition", "heads", "loops", "tables", "quotes", "listing", "captions", "headrows", "schema", "narrow"),
+        *("testimony",),
+    ],
+    4: [
+        *("facts", "grounding", "source", "cutting", "seams", "markup", "fused", "sheets", "wholes"),
+        *("docling_values", "evidence", "gridrows"),
+    ],
+    5: ["pieces", "paging", "ink", "assembly", "chunking", "webpage", "docling", "allot", "lostwords"],
+    6: ["engines", "blocks", "align", "anchors", "beside", "inkrows", "trust"],
+    7: ["measure", "assemble", "chunk", "pages", "refill"],
     8: ["worker", "flow", "metadata"],
-    9: ["render", "cite", "records", "figures", "calibration"],
-    10: ["findings", "highlight", "export", "rechunk", "retrieve", "options"],
-    11: ["pipeline", "probe", "reading", "spending"],
-    12: ["searchers", "console", "doctor"],
-    13: ["demo", "jsonlines"],
-    14: ["cli", "__init__"],
+    9: ["render", "records", "figures", "calibration", "passage"],
+    10: ["findings", "export", "rechunk", "retrieve", "options", "landing"],
+    11: ["pipeline", "probe", "reading", "spending", "cite"],
+    12: ["answering", "searchers", "console", "doctor", "reopen"],
+    13: ["jsonlines", "annotate", "answers", "ondemand", "viewers"],
+    14: ["highlight"],
+    15: ["contactsheet", "demo"],
+    16: ["cli", "__init__"],
 }
 RANK_OF = {name: rank for rank, names in RANKS.items() for name in names}
 
@@ -64,6 +72,21 @@ PURE = [
     "chunk",
     "cite",
     "metadata",
+    "folding",
+    "rowfill",
+    "narrow",
+    "testimony",
+    "evidence",
+    "gridrows",
+    "allot",
+    "lostwords",
+    "trust",
+    "refill",
+    "passage",
+    "landing",
+    "answering",
+    "answers",
+    "viewers",
 ]
 """Law 1: these need only the standard library, RapidFuzz and a token counter that is handed in."""
 ALLOWED = set(sys.stdlib_module_names) | {"rapidfuzz"}

@@ -26,6 +26,7 @@ from deepseek_ocr_rag import (
     EngineMisconfigured,
     Failure,
     LocalEngine,
+    PageFailed,
     PageOutOfRange,
     Progress,
     ReadOptions,
@@ -34,7 +35,10 @@ from deepseek_ocr_rag import (
     aread,
     read,
 )
+from deepseek_ocr_rag.engines.embedded.ocr import rapidocr_installed
+from deepseek_ocr_rag.geometry import Box
 from deepseek_ocr_rag.options import make_engine
+from deepseek_ocr_rag.render import WorkerPool
 
 from .fakes import EmptyEngine, FakeEngine, FaultyEngine, MisconfiguredEngine, RejectingEngine, TruncatingEngine
 from .test_render import children
@@ -251,6 +255,68 @@ def test_the_answers_of_a_model_get_lines_from_the_text_layer(pdf: Path) -> None
     (line,) = block.lines
     assert (line.start, line.end, line.source) == (0, len(block.text), "text_layer")
     assert document.pages[1].trust == 1.0
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    made = pymupdf.open().new_page(width=300, height=400)
+    for number, text in enumerate(("This is what the scanned page", "says in its two lines.")):
+        made.insert_text((50, 100 + 18 * number), text, fontsize=14)
+    made.get_pixmap(dpi=150).save(tmp_path / "scan.png")
+    return tmp_path / "scan.png"
+
+
+SCANNED = "text[[160, 210, 830, 310]]\nThis is what the scanned page says in its two lines."
+
+
+def test_a_scan_that_a_model_read_gets_its_lines_from_the_ink(scan: Path) -> None:
+    (document,) = read(scan, one_worker(engine=FakeEngine(SCANNED)))
+    (block,) = document.pages[0].blocks
+    assert [block.text[line.start : line.end] for line in block.lines] == [
+        "This is what the scanned page",
+        "says in its two lines.",
+    ]
+    first, second = block.lines
+    assert {first.source, second.source} == {"ink"}
+    assert first.box.bottom <= second.box.top + 0.001
+    assert first.box.holds_center_of(Box.from_size((60, 90, 220, 102), width=300, height=400))
+    assert document.pages[0].warnings == ()
+
+
+def test_lines_are_not_looked_up_where_that_is_not_wanted(scan: Path) -> None:
+    (document,) = read(scan, one_worker(engine=FakeEngine(SCANNED), lines="none"))
+    assert document.pages[0].blocks[0].lines == ()
+
+
+@pytest.mark.parametrize("error", [PageFailed("was too slow."), ZeroDivisionError("a bug")])
+def test_lines_that_cannot_be_looked_up_cost_a_warning(
+    scan: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    visit = WorkerPool.visit
+
+    async def failing(self: Any, source: Any, page_number: int, request: Any, **more: Any) -> Any:
+        if request.evidence is not None:
+            raise error
+        return await visit(self, source, page_number, request, **more)
+
+    monkeypatch.setattr(WorkerPool, "visit", failing)
+    (document,) = read(scan, one_worker(engine=FakeEngine(SCANNED)))
+    (page,) = document.pages
+    assert (page.status, len(page.blocks), page.blocks[0].lines) == ("ok", 1, ())
+    assert "lines could not be placed" in page.warnings[0]
+
+
+def test_ocr_that_is_not_there_leaves_the_ink(scan: Path) -> None:
+    (document,) = read(scan, one_worker(engine=FakeEngine(SCANNED), lines="ocr", fallback=LocalEngine(ocr="none")))
+    (page,) = document.pages
+    assert [line.source for line in page.blocks[0].lines] == ["ink", "ink"]
+    assert "OCR could not place its lines" in page.warnings[0]
+
+
+@pytest.mark.skipif(not rapidocr_installed(), reason="RapidOCR is not installed")
+def test_lines_come_from_ocr_where_that_is_wanted(scan: Path) -> None:
+    (document,) = read(scan, one_worker(engine=FakeEngine(SCANNED), lines="ocr"))
+    assert [line.source for line in document.pages[0].blocks[0].lines] == ["ocr", "ocr"]
 
 
 def test_progress_is_reported_page_by_page(pdf: Path) -> None:

@@ -1,10 +1,14 @@
 """Documents read by DeepSeek-OCR, or offline, into chunks that can be cited to the exact lines on the page."""
 
+from . import viewers
 from .anchors import Anchor, Chunk, ChunkRegion
+from .annotate import annotate_pdf
+from .answers import AnswerCitation, CitedAnswer, CitedStream, cite_answer
 from .chunk import ChunkOptions, Strategy, chunk_document, chunk_markdown, chunk_pages
-from .cite import Citation, CitationRegion, Passage, locate
+from .cite import Citation, CitationRegion, locate
+from .contactsheet import contact_sheet
 from .docling import to_docling
-from .document import Block, BlockKind, Cell, Document, Heading, Line, OutlineEntry, Page, Table
+from .document import Block, BlockKind, Cell, Document, Heading, Line, LineWord, OutlineEntry, Page, Table
 from .engines import Engine
 from .engines.chat import ChatEngine
 from .engines.local import LocalEngine
@@ -36,8 +40,8 @@ from .errors import (
 )
 from .export import document_markdown
 from .figures import FigureOptions, FigureReading
-from .geometry import Box, Frame
-from .highlight import annotate_pdf, crop, highlight_page
+from .geometry import Box, Frame, PdfView
+from .highlight import crop, highlight_page
 from .metadata import (
     EXCLUDED_FROM_EMBEDDING,
     EXCLUDED_FROM_LLM,
@@ -47,7 +51,9 @@ from .metadata import (
     parse_regions,
 )
 from .modes import Resolution
+from .ondemand import alocate, locate_on_page
 from .options import Failure, Progress, ReadOptions
+from .passage import Passage
 from .pipeline import aread, read
 from .prompts import Task
 from .rechunk import Excerpt, rechunk
@@ -67,6 +73,7 @@ __all__ = [
     "EXCLUDED_FROM_LLM",
     "PROVIDERS",
     "Anchor",
+    "AnswerCitation",
     "Block",
     "BlockKind",
     "Box",
@@ -79,6 +86,8 @@ __all__ = [
     "Citation",
     "CitationError",
     "CitationRegion",
+    "CitedAnswer",
+    "CitedStream",
     "CorruptSource",
     "DeepSeekOCRError",
     "Document",
@@ -98,6 +107,7 @@ __all__ = [
     "ImageRequest",
     "Input",
     "Line",
+    "LineWord",
     "LocalEngine",
     "Mode",
     "OutlineEntry",
@@ -108,6 +118,7 @@ __all__ = [
     "PageOutOfRange",
     "PageRequest",
     "Passage",
+    "PdfView",
     "Piece",
     "Price",
     "Progress",
@@ -137,6 +148,7 @@ __all__ = [
     "Usage",
     "WholeTable",
     "Word",
+    "alocate",
     "annotate_pdf",
     "aread",
     "check_pages",
@@ -144,12 +156,15 @@ __all__ = [
     "chunk_markdown",
     "chunk_metadata",
     "chunk_pages",
+    "cite_answer",
+    "contact_sheet",
     "crop",
     "document_html",
     "document_markdown",
     "document_metadata",
     "highlight_page",
     "locate",
+    "locate_on_page",
     "page_metadata",
     "parse_regions",
     "read",
@@ -161,5 +176,6 @@ __all__ = [
     "table_rows",
     "to_docling",
     "token_counter",
+    "viewers",
     "whole_tables",
 ]

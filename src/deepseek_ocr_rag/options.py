@@ -13,7 +13,7 @@ from .engines.retry import RetryPolicy
 from .errors import DeepSeekOCRError
 from .modes import Resolution
 from .prompts import PAGE_TASKS, Task, prompt_for
-from .recognition import ImageRequest
+from .recognition import ImageRequest, LineEvidence, LocalRequest
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ class ReadOptions:
         fallback: Who reads a page that the server could not read, or not to its end: ``local`` (the text layer, else
             offline OCR), ``none``, or another engine. Such pages have the status ``fallback``.
         figures: Where to save the pictures of figures, and whether to have them read; None leaves them in the page.
+        lines: What tells where the lines of blocks stand that the model gave boxes alone, and that the text layer does
+            not show: the page's ink (``auto``, ``ink``), the offline OCR and where that fails the ink (``ocr``), or
+            nothing (``none``). Scans get their lines by this.
         pages: ``"1-3,7"``, a number or numbers, counted from 1; None is all.
         password: For encrypted PDFs. Never shown.
         allow_urls: Whether http and https inputs are fetched.
@@ -109,6 +112,7 @@ class ReadOptions:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     fallback: Engine | Literal["local", "none"] = "local"
     figures: FigureOptions | None = None
+    lines: LineEvidence = "auto"
     pages: str | int | tuple[int, ...] | None = None
     password: str = field(default="", repr=False)
     allow_urls: bool = False
@@ -127,6 +131,8 @@ class ReadOptions:
             raise ValueError(f"fallback={self.fallback!r}: pass 'local', 'none' or an engine object")
         if self.on_error not in (None, "raise", "skip"):
             raise ValueError(f"on_error={self.on_error!r}: pass 'raise', 'skip' or None")
+        if self.lines not in get_args(LineEvidence):
+            raise ValueError(f"lines={self.lines!r}: pass one of {', '.join(get_args(LineEvidence))}")
         if self.workers < 0 or self.page_seconds <= 0:
             raise ValueError("workers must not be negative, and page_seconds must be positive")
         if self.resolution not in get_args(Resolution):
@@ -227,6 +233,14 @@ def _check_tasks(engine: Engine, options: ReadOptions) -> None:
 def _set_for_servers(options: ReadOptions) -> list[str]:
     plain = {"resolution": "auto", "retry": RetryPolicy()}
     return [name for name in _OF_SERVERS if getattr(options, name) != plain.get(name, "")]
+
+
+def evidence_ocr(options: ReadOptions) -> LocalRequest | None:
+    """What places lines by OCR, where that is wanted: as the offline engine that reads what the server cannot."""
+    if options.lines != "ocr":
+        return None
+    local = options.fallback.request.local if isinstance(options.fallback, LocalEngine) else None
+    return replace(local or LocalRequest(), force_ocr=True)
 
 
 def make_fallback(options: ReadOptions, engine: Engine) -> Engine | None:

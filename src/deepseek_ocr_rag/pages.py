@@ -6,16 +6,22 @@ kept, with what is known of the other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import accumulate, islice
 
 from .align import align_blocks, page_trust
+from .allot import ink_lines, wants_ink
 from .blocks import build_blocks
 from .document import Block, Page
 from .errors import DeepSeekOCRError, EngineError
-from .geometry import QuarterTurn, inverse_turn
+from .geometry import Box, QuarterTurn, inverse_turn
 from .prompts import Task
-from .recognition import DocumentFacts, PageImage, Recognition
+from .recognition import DocumentFacts, EvidenceRequest, LocalRequest, PageImage, Recognition
 from .usage import Usage
+
+MOST_PLACES, MOST_AREA = 400, 8.0
+"""Ink is looked for in so many places of a page, and in so many times its area: boxes are a model's and may be many."""
 
 DOUBTFUL = ("truncated", "looped", "suspect", "failed")
 """Pages that another engine may read better."""
@@ -45,6 +51,42 @@ def read_page(image: PageImage, recognition: Recognition, *, task: Task) -> Page
         turn=image.turn,
         history=recognition.history,
     )
+
+
+def evidence_request(page: Page, *, ocr: LocalRequest | None = None) -> EvidenceRequest | None:
+    """What has to be looked up to place the lines of blocks that have boxes alone; None where none has."""
+    boxes = _asked(_upright(page))
+    return EvidenceRequest(boxes=boxes, turn=page.turn, ocr=ocr) if boxes else None
+
+
+def with_evidence(page: Page, found: PageImage) -> Page:
+    """The page with the lines that are placed by what was found: by the words that were read, else by the ink.
+
+    Args:
+        page: A page as displayed.
+        found: What a visit brought back for its :func:`evidence_request`.
+    """
+    blocks = _upright(page)
+    inked = dict(zip(_asked(blocks), found.inked, strict=False))
+    words = tuple(replace(word, box=word.box.turned(page.turn)) for word in found.read)
+    blocks = align_blocks(blocks, words=words, source="ocr") if words else blocks
+    sides = (page.width, page.height) if page.turn % 180 else (page.height, page.width)
+    blocks = ink_lines(blocks, inked, shape=sides[0] / max(sides[1], 1e-6))
+    back = inverse_turn(page.turn)
+    return replace(
+        page, blocks=tuple(_turned(block, back) for block in blocks), warnings=(*page.warnings, *found.warnings)
+    )
+
+
+def _upright(page: Page) -> tuple[Block, ...]:
+    return tuple(_turned(block, page.turn) for block in page.blocks)
+
+
+def _asked(blocks: Iterable[Block]) -> tuple[Box, ...]:
+    """The places of blocks that want lines, each once."""
+    places = dict.fromkeys(box for block in blocks if wants_ink(block) for box in block.boxes)
+    areas = accumulate(box.area for box in places)
+    return tuple(box for box, area in islice(zip(places, areas, strict=True), MOST_PLACES) if area <= MOST_AREA)
 
 
 def blank_page(image: PageImage, facts: DocumentFacts, *, task: Task) -> Page:
@@ -108,6 +150,6 @@ def _turned(block: Block, degrees: QuarterTurn) -> Block:
     return replace(
         block,
         boxes=tuple(box.turned(degrees) for box in block.boxes),
-        lines=tuple(replace(line, box=line.box.turned(degrees)) for line in block.lines),
+        lines=tuple(line.turned(degrees) for line in block.lines),
         table=table,
     )

@@ -24,8 +24,8 @@ from .engines import Engine
 from .errors import DeepSeekOCRError, EngineMisconfigured, EngineUnavailable
 from .flow import in_order, iterate
 from .listing import expand, is_collection, is_single
-from .options import Failure, Progress, ReadOptions, make_engine, make_fallback
-from .pages import DOUBTFUL, better_page, blank_page, failed_page, read_page
+from .options import Failure, Progress, ReadOptions, evidence_ocr, make_engine, make_fallback
+from .pages import DOUBTFUL, better_page, blank_page, evidence_request, failed_page, read_page, with_evidence
 from .recognition import DocumentFacts, PageImage, PageRequest, Recognition
 from .source import Input, Source, SourceOptions, parse_pages, resolve
 
@@ -192,6 +192,7 @@ class _Station:
         page = await self._read_by(self._engine, job)
         if page.status in DOUBTFUL and self._fallback is not None:
             page = better_page(page, await self._read_by(self._fallback, job))
+        page = await self._with_lines(page, job)
         page = await self._with_figures(page, job)
         if page.status not in ("ok", "empty"):
             logger.warning("%s, page %d: %s. %s", job.source.name, page.number, page.status, " ".join(page.warnings))
@@ -232,6 +233,21 @@ class _Station:
         locator = cast("Any", engine)  # engines that can locate take what they are to look for; others raise
         found: Recognition = await locator.recognize(image, task="locate", reference=self._options.reference)
         return found
+
+    async def _with_lines(self, page: Page, job: _Job) -> Page:
+        """Place lines that neither engine nor text layer places; whatever goes wrong there leaves the page as it is."""
+        wanted = evidence_request(page, ocr=evidence_ocr(self._options)) if self._options.lines != "none" else None
+        if wanted is None:
+            return page
+        try:
+            found = await self._visit(job, PageRequest(evidence=wanted))
+            return await asyncio.to_thread(with_evidence, page, found)
+        except DeepSeekOCRError as error:
+            reason = str(error)
+        except Exception as error:  # a page is not lost for its lines
+            logger.exception("%s, page %d: lines could not be placed", job.source.name, page.number)
+            reason = f"{type(error).__name__}: {str(error)[:200]}"
+        return replace(page, warnings=(*page.warnings, f"Its lines could not be placed: {reason}"))
 
     async def _with_figures(self, page: Page, job: _Job) -> Page:
         if self._options.figures is None:

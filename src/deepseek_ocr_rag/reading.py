@@ -19,7 +19,7 @@ from .figures import FigureOptions, FigureReading
 from .modes import Resolution
 from .options import ReadOptions, make_engine, with_engine
 from .prompts import Task
-from .recognition import OcrEngine
+from .recognition import LineEvidence, OcrEngine
 from .usage import Price
 
 
@@ -52,6 +52,9 @@ class Reading:
     fallback: Annotated[
         Literal["local", "none"], _option("Who reads pages that the server could not: the offline engine, or nobody.")
     ] = "local"
+    lines: Annotated[
+        LineEvidence, _option("What places lines that a model and the text layer do not: the ink, or the local OCR.")
+    ] = "auto"
     figures: Annotated[str, _option("Folder, or fsspec address, for the pictures of figures.", metavar="FOLDER")] = ""
     figures_read: Annotated[
         FigureReading, _option("Have the model read figures: charts as tables, or described in words.")
@@ -89,6 +92,7 @@ class Reading:
                 resolution=self.resolution,
                 fallback=local if self.fallback == "local" else "none",
                 figures=self._figures(),
+                lines=self.lines,
                 pages=self.pages or None,
                 password=self.password,
                 allow_urls=allow_urls,

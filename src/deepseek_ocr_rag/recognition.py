@@ -13,6 +13,10 @@ from .usage import Usage
 
 OcrEngine = Literal["auto", "rapidocr", "tesseract", "none"]
 
+LineEvidence = Literal["auto", "ocr", "ink", "none"]
+"""What tells where lines stand that neither the engine nor the text layer places: the ink (``auto``, ``ink``), the
+offline OCR and then the ink, or nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
@@ -71,6 +75,44 @@ class LocalRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRequest:
+    """What is to be found on a page that a model has read, to tell where its lines stand."""
+
+    boxes: tuple[Box, ...] = ()
+    """Places on the upright page in which ink is looked for; what is found has one :class:`Inked` for each."""
+    turn: QuarterTurn = 0
+    """The upright page is the displayed one turned clockwise by this much."""
+    ocr: LocalRequest | None = None
+    """Read the page's picture with the offline OCR, too; None does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InkRow:
+    """A row of ink, as high as it is: a line of text, most likely.
+
+    All are fractions of the upright page. Rows may slant: ``top`` and ``bottom`` are where it would stand at the page's
+    left edge.
+    """
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    gaps: tuple[float, ...] = ()
+    """Columns without ink, from left to right: where the first begins, where it ends, where the second begins..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inked:
+    """The rows of ink in one place, from top to bottom, and the heights of the horizontal rules between them."""
+
+    rows: tuple[InkRow, ...] = ()
+    rules: tuple[float, ...] = ()
+    slope: float = 0.0
+    """By how much rows fall from the page's left edge to its right one, as a fraction of its height."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
     """Everything that one visit to a page is to bring back."""
 
@@ -79,6 +121,7 @@ class PageRequest:
     local: LocalRequest | None = None
     crop: Box | None = None
     """Only this part of the page as displayed, in the picture; words and regions are of the whole page."""
+    evidence: EvidenceRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +164,10 @@ class PageImage:
     regions: tuple[Region, ...] | None = None
     engine: str = ""
     """Who made ``regions``: ``local/text-layer``, ``local/rapidocr`` or ``local/tesseract``."""
+    inked: tuple[Inked, ...] = ()
+    """What was found in each of the boxes of an :class:`EvidenceRequest`."""
+    read: tuple[Word, ...] = ()
+    """The words that OCR read for an :class:`EvidenceRequest`, on the page as displayed."""
     warnings: tuple[str, ...] = ()
     source: str = ""
     """The file that the page is of, for messages."""

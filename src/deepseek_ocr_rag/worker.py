@@ -11,6 +11,7 @@ import json
 import os
 import struct
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from .errors import DeepSeekOCRError, PageFailed
 from .geometry import Box
 from .modes import Look, Plan, plan
-from .recognition import DocumentFacts, ImageRequest, PageImage, PageRequest, Word
+from .recognition import DocumentFacts, EvidenceRequest, ImageRequest, PageImage, PageRequest, Region, Word
 from .serial import from_dict, to_dict
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ CROP_DPI = 300
 
 CUT_SIDE = 800
 """Pixels of a tile's side in which gaps between lines are looked for."""
+
+EVIDENCE_DPI = 150
+EVIDENCE_SIDES = (1200, 2600)
+"""Rows of ink are looked for at 150 dpi; the longer side of the picture has so many pixels at least and at most."""
 
 Message = dict[str, object]
 
@@ -151,7 +156,7 @@ class Server:
                 is_blank=reading.is_blank,
                 warnings=reading.warnings,
             )
-        return visited
+        return visited if request.evidence is None else _with_evidence(visited, page, request.evidence)
 
 
 def _import_without_layout() -> None:
@@ -192,6 +197,35 @@ def _with_picture(visited: PageImage, page: OpenPage, wish: ImageRequest, crop: 
         tiles=tiles,
         resolution=planned.reason,
     )
+
+
+def _with_evidence(visited: PageImage, page: OpenPage, wish: EvidenceRequest) -> PageImage:
+    """Rows of ink on the page's picture, turned upright; and by option what OCR reads, which may fail by itself."""
+    from .inkrows import find_rows
+
+    if wish.ocr is not None:
+        from .engines.embedded import read_page
+
+        try:
+            reading = read_page(page, wish.ocr)
+            visited = replace(visited, read=tuple(_words_read(reading.regions)), engine=reading.engine)
+        except DeepSeekOCRError as error:
+            visited = replace(visited, warnings=(*visited.warnings, f"OCR could not place its lines: {error.message}"))
+    aspect = max(page.width, page.height) / max(1.0, min(page.width, page.height))
+    side = max(page.width, page.height) / 72 * EVIDENCE_DPI if page.mupdf is not None else EVIDENCE_SIDES[1]
+    picture = page.picture(
+        long_side=round(min(max(side, EVIDENCE_SIDES[0]), EVIDENCE_SIDES[1] * max(1.0, aspect / 1.5)))
+    )
+    upright = picture.rotate(-wish.turn, expand=True) if wish.turn else picture
+    return replace(visited, turn=wish.turn, inked=find_rows(upright, wish.boxes))
+
+
+def _words_read(regions: Iterable[Region]) -> Iterator[Word]:
+    """The words of regions; a line of which no words are known is one."""
+    for region in regions:
+        for line in region.lines:
+            for part in line.words or (line,):
+                yield Word(text=region.text[part.start : part.end], box=part.box)
 
 
 def _draw_part(page: OpenPage, wish: ImageRequest, crop: Box) -> tuple[Plan, Image.Image]:

@@ -51,6 +51,8 @@ class ReadSettings(ChunkSettings):
             or an engine object.
         figures: Folder, or fsspec address, for the pictures of figures; empty leaves them in the page.
         figures_read: Whether the model reads figures: ``parse`` for charts as tables, ``describe`` in words.
+        lines: What places the lines of scans that a model read: the ink (``auto``, ``ink``), the offline OCR and then
+            the ink (``ocr``), or nothing.
         pages: ``"1-3,7"``, a number or numbers, counted from 1; None is all.
         password: For encrypted PDFs. Never shown.
         workers: Worker processes; 0 is one for each core, four at most.
@@ -81,6 +83,7 @@ class ReadSettings(ChunkSettings):
     fallback: Engine | Literal["local", "none"] = "local"
     figures: str = ""
     figures_read: FigureReading = "none"
+    lines: Literal["auto", "ocr", "ink", "none"] = "auto"
     pages: str | int | tuple[int, ...] | list[int] | None = None
     password: SecretStr | str | None = field(default=None, repr=False)
     workers: int = 0
@@ -122,6 +125,7 @@ class ReadSettings(ChunkSettings):
             resolution=self.resolution,
             fallback=self.fallback,
             figures=self._figure_options(),
+            lines=self.lines,
             pages=tuple(self.pages) if isinstance(self.pages, list) else self.pages,
             password=_revealed(self.password),
             workers=self.workers,

@@ -119,6 +119,11 @@ class DeepSeekOCRReader(ChunkFields, BasePydanticReader):
         default="none",
         description="Whether the model reads figures: 'parse' for charts as tables, 'describe' in words.",
     )
+    lines: Literal["auto", "ocr", "ink", "none"] = Field(
+        default="auto",
+        description="What places the lines of scans that a model read: the ink ('auto', 'ink'), the offline OCR and "
+        "then the ink ('ocr'), or nothing.",
+    )
     price: Price | None = Field(default=None, description="What is paid, for the cost in events.")
     pages: str | int | list[int] | None = Field(default=None, description="Such as '1-3,7', from 1; None is all.")
     password: SecretStr | None = Field(default=None, exclude=True, repr=False, description="For encrypted PDFs.")
@@ -233,6 +238,7 @@ class DeepSeekOCRReader(ChunkFields, BasePydanticReader):
             resolution=self.resolution,
             fallback=self.fallback,
             figures=self._figures(),
+            lines=self.lines,
             pages=tuple(self.pages) if isinstance(self.pages, list) else self.pages,
             password=self.password.get_secret_value() if self.password else "",
             allow_urls=self.allow_urls,

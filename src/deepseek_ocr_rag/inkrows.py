@@ -1,0 +1,305 @@
+"""Where rows of ink stand in given places of a page, found on its picture without reading any of it.
+
+Specks are filtered out, slanting rows are levelled by shifting columns (so that what is left and right stays), and
+rules are told from letters by their length. What is left lies in bands: those that touch are cut where they are
+thinnest, dots and accents go to the letters that they belong to. Runs inside the worker.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .geometry import Box
+from .ink import find_ink, find_lines
+from .recognition import Inked, InkRow
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    Pixels = np.ndarray[Any, Any]
+
+    Band = tuple[int, int]
+
+MARGIN = 0.007
+"""How far over a place's edges ink is looked for, in fractions of the page: models are off by about 5/1000."""
+
+MOST_TILT = 3.0
+"""Degrees up to which rows are levelled."""
+
+STRIP = 120
+"""Pixels of the strips in which a line's height is measured: few descenders meet the line below there."""
+
+RULE = 0.06
+"""A run of ink that is as long as this share of the page's longer side is a rule."""
+
+THIN = 0.45
+"""A band lower than this share of a line's height is a part of one: dots, accents, underlines."""
+
+TALL = 1.6
+"""A band higher than so many lines is more than one."""
+
+GAP = 0.1
+"""Columns without ink are a gap from this share of a line's height on."""
+
+
+def find_rows(picture: Image.Image, boxes: Sequence[Box]) -> tuple[Inked, ...]:
+    """The rows of ink in each of ``boxes``, in their order.
+
+    Args:
+        picture: The upright page, at about 150 dpi.
+        boxes: Places on that page, with text in one column.
+    """
+    from PIL import ImageFilter
+
+    ink = find_ink(picture.convert("L").filter(ImageFilter.MedianFilter(3)))
+    slope = _slope(_only_in(ink, boxes))
+    levelled, above = _levelled(ink, slope)
+    return tuple(_Place(levelled, box, slope, height=ink.shape[0], above=above).inked() for box in boxes)
+
+
+def _only_in(ink: Pixels, boxes: Sequence[Box]) -> Pixels:
+    import numpy as np
+
+    height, width = ink.shape
+    kept = np.zeros_like(ink)
+    for box in boxes:
+        left, top, right, bottom = (round(side) for side in box.to_size(width=width, height=height))
+        kept[top:bottom, left:right] = ink[top:bottom, left:right]
+    return kept
+
+
+# --- levelling --------------------------------------------------------------------------------------------------------
+
+
+def _slope(ink: Pixels) -> float:
+    """Pixels by which rows fall for each pixel to the right: where bands of ink and of paper differ most."""
+    import numpy as np
+
+    width = 16
+    columns = ink.shape[1] // width
+    if not columns or not ink.any():
+        return 0.0
+    strips = ink[:, : columns * width].reshape(ink.shape[0], columns, width).sum(axis=2).astype(np.float32)
+
+    def contrast(degrees: float) -> float:
+        steps = np.round(math.tan(math.radians(degrees)) * width * (np.arange(columns) + 0.5)).astype(int)
+        reach = int(np.abs(steps).max())
+        profile = np.zeros(ink.shape[0] + 2 * reach, dtype=np.float32)
+        for column, step in enumerate(steps.tolist()):
+            profile[reach - step : reach - step + ink.shape[0]] += strips[:, column]
+        return float(np.square(np.diff(profile)).sum())
+
+    best, step = 0.0, MOST_TILT / 12
+    candidates = [step * number for number in range(-12, 13)]
+    while step > 0.02:
+        best = max(candidates, key=contrast)
+        step /= 3
+        candidates = [best + step * number for number in (-2, -1, 0, 1, 2)]
+    # A level page must not be tilted for a hair: it is the usual case.
+    return math.tan(math.radians(best)) if contrast(best) > 1.05 * contrast(0.0) else 0.0
+
+
+def _levelled(ink: Pixels, slope: float) -> tuple[Pixels, int]:
+    """Ink with its columns shifted so that rows are level, and how many rows were added above it."""
+    import numpy as np
+
+    height, width = ink.shape
+    reach = math.ceil(abs(slope) * width)
+    if not reach:
+        return ink, 0
+    levelled = np.zeros((height + 2 * reach, width), dtype=bool)
+    steps = np.round(slope * np.arange(width)).astype(int)
+    for step in np.unique(steps).tolist():
+        first, last = np.searchsorted(steps * np.sign(slope), [step * np.sign(slope)] * 2, side="left")
+        last = np.searchsorted(steps * np.sign(slope), step * np.sign(slope), side="right")
+        levelled[reach - step : reach - step + height, first:last] = ink[:, first:last]
+    return levelled, reach
+
+
+# --- one place --------------------------------------------------------------------------------------------------------
+
+
+class _Place:
+    """The ink in and around one box of a levelled page."""
+
+    def __init__(self, levelled: Pixels, box: Box, slope: float, *, height: int, above: int) -> None:
+        self._page_height, self._page_width = height, levelled.shape[1]
+        self._slope = slope
+        left, top, right, bottom = box.to_size(width=self._page_width, height=height)
+        # The box around slanting text is higher than the text.
+        tilt = min(abs(slope) * (right - left), 0.5 * (bottom - top))
+        middle = (top + bottom) / 2 - slope * (left + right) / 2 + above
+        margin = math.ceil(MARGIN * max(height, self._page_width))
+        half = (bottom - top - tilt) / 2
+        self._x0, self._x1 = max(0, math.floor(left) - margin), min(self._page_width, math.ceil(right) + margin)
+        self._y0 = max(0, math.floor(middle - half) - margin)
+        self._y1 = min(levelled.shape[0], math.ceil(middle + half) + margin)
+        self._above = above
+        self._inner = (middle - half - self._y0, middle + half - self._y0)
+        self._sides = (max(0, math.floor(left) - self._x0), math.ceil(right) - self._x0)
+        self._ink = levelled[self._y0 : self._y1, self._x0 : self._x1]
+
+    def inked(self) -> Inked:
+        """What is there."""
+        import numpy as np
+
+        if min(self._ink.shape) < 3 or self._sides[0] >= self._sides[1]:
+            return Inked()
+        rules, letters = self._without_rules()
+        profile: Pixels = np.asarray(letters.sum(axis=1), dtype=np.float64)
+        height = _line_height(letters)
+        bands = _split(profile, _bands(profile, _floor(letters.shape[1])), height)
+        bands = _merged([band for band in bands if self._holds(band)], profile)
+        rows = [row for band in bands if (row := self._row(letters, band)) is not None]
+        slope = self._slope * self._page_width / self._page_height
+        return Inked(rows=tuple(rows), rules=tuple(map(self._down, rules)), slope=round(slope, 6))
+
+    def _without_rules(self) -> tuple[list[float], Pixels]:
+        """The heights of horizontal rules, and the ink without rules of either way."""
+        import numpy as np
+
+        longest = RULE * max(self._page_height, self._page_width)
+        height, width = self._ink.shape
+        lying = _runs(self._ink, math.ceil(min(longest, 0.9 * width)))
+        standing = _runs(self._ink.T, math.ceil(min(longest, 0.8 * height))).T
+        share: Pixels = np.asarray(lying[:, self._sides[0] : self._sides[1]].mean(axis=1))
+        rules = [(top + bottom) / 2 for top, bottom in _bands(share, 0.5)]
+        return rules, self._ink & ~lying & ~standing
+
+    def _holds(self, band: Band) -> bool:
+        """Whether a band is the box's own and not a neighbour's, of which the margin shows a part."""
+        top, bottom = self._inner
+        shared = min(band[1], bottom) - max(band[0], top)
+        return bool(shared >= 0.5 * (band[1] - band[0]))
+
+    def _row(self, letters: Pixels, band: Band) -> InkRow | None:
+        import numpy as np
+
+        height = band[1] - band[0]
+        columns: Pixels = np.asarray(letters[band[0] : band[1]].any(axis=0), dtype=np.float64)
+        runs = _bands(columns, 0.5)
+        inside = [at for at, (left, right) in enumerate(runs) if left < self._sides[1] and right > self._sides[0]]
+        if not inside:
+            return None
+        first, last = inside[0], inside[-1]
+        while first > 0 and runs[first][0] - runs[first - 1][1] < 0.35 * height:
+            first -= 1
+        while last < len(runs) - 1 and runs[last + 1][0] - runs[last][1] < 0.35 * height:
+            last += 1
+        kept = runs[first : last + 1]
+        wide = [(one[1], other[0]) for one, other in itertools.pairwise(kept) if other[0] - one[1] >= GAP * height]
+        return InkRow(
+            left=self._across(kept[0][0]),
+            right=self._across(kept[-1][1]),
+            top=self._down(band[0]),
+            bottom=self._down(band[1]),
+            gaps=tuple(self._across(side) for gap in wide for side in gap),
+        )
+
+    def _across(self, pixel: float) -> float:
+        across: float = (pixel + self._x0) / self._page_width
+        return round(across, 5)
+
+    def _down(self, pixel: float) -> float:
+        down: float = (pixel + self._y0 - self._above) / self._page_height
+        return round(down, 5)
+
+
+def _runs(ink: Pixels, length: int) -> Pixels:
+    """The ink that lies in runs of at least ``length`` along a row."""
+    import numpy as np
+
+    found = np.zeros_like(ink)
+    if length > ink.shape[1]:
+        return found
+    total = np.concatenate((np.zeros((ink.shape[0], 1), dtype=np.int32), ink.cumsum(axis=1, dtype=np.int32)), axis=1)
+    rows, starts = np.nonzero(total[:, length:] - total[:, :-length] == length)
+    for row in np.unique(rows).tolist():
+        own = starts[rows == row]
+        steps = np.zeros(ink.shape[1] + 1, dtype=np.int32)
+        np.add.at(steps, own, 1)
+        np.add.at(steps, own + length, -1)
+        found[row] = steps[:-1].cumsum() > 0
+    return found
+
+
+# --- bands ------------------------------------------------------------------------------------------------------------
+
+
+def _floor(width: int) -> float:
+    """Pixels of ink from which on a row has some: a last line may be one short word."""
+    return 1.5 + 0.003 * width
+
+
+def _bands(profile: Pixels, floor: float) -> list[Band]:
+    """Runs of a profile that are over ``floor``."""
+    import numpy as np
+
+    steps = np.diff(np.concatenate(([False], profile > floor, [False])).astype(np.int8))
+    return [
+        (int(top), int(end)) for top, end in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True)
+    ]
+
+
+def _line_height(letters: Pixels) -> float:
+    """The usual height of a line's ink; 0 where there is none that looks like text."""
+    heights = sorted(line.height for line in find_lines(letters, STRIP))
+    return float(heights[len(heights) // 2]) if heights else 0.0
+
+
+def _split(profile: Pixels, bands: Sequence[Band], height: float) -> list[Band]:
+    """Bands with those that hold several lines cut where they are thin."""
+    usual = height or _median([bottom - top for top, bottom in bands])
+    found: list[Band] = []
+    for top, bottom in bands:
+        found += _cut(profile, (top, bottom), usual) if bottom - top > TALL * usual else [(top, bottom)]
+    return found
+
+
+def _cut(profile: Pixels, band: Band, height: float) -> list[Band]:
+    """Raise the water in a tall band until its lines stand apart; each gets what lies up to the thinnest place."""
+    top, bottom = band
+    part = profile[top:bottom]
+    for share in (0.08, 0.15, 0.25, 0.35, 0.45):
+        cores = [core for core in _bands(part, share * float(part.max())) if core[1] - core[0] >= 0.25 * height]
+        if len(cores) > 1 and max(core[1] - core[0] for core in cores) <= TALL * height:
+            cuts = [one[1] + int(part[one[1] : other[0]].argmin()) for one, other in itertools.pairwise(cores)]
+            edges = [top, *(top + cut for cut in cuts), bottom]
+            return list(itertools.pairwise(edges))
+    return [band]
+
+
+def _merged(bands: Sequence[Band], profile: Pixels) -> list[Band]:
+    """Bands with thin ones joined to the nearer neighbour; lone specks go."""
+    if not bands:
+        return []
+    ink = [float(profile[top:bottom].sum()) for top, bottom in bands]
+    usual = _median(
+        [bottom - top for (top, bottom), amount in zip(bands, ink, strict=True) if amount >= 0.2 * max(ink)]
+    )
+    joined: list[Band] = []
+    wait: Band | None = None
+    for at, (top, bottom) in enumerate(bands):
+        start, wait = (wait[0] if wait else top), None
+        if bottom - start >= THIN * usual:
+            joined.append((start, bottom))
+            continue
+        above = start - joined[-1][1] if joined else math.inf
+        below = bands[at + 1][0] - bottom if at + 1 < len(bands) else math.inf
+        if min(above, below) > 0.5 * usual:
+            if ink[at] >= 0.02 * max(ink):
+                joined.append((start, bottom))
+        elif above <= below:
+            joined[-1] = (joined[-1][0], bottom)
+        else:
+            wait = (start, bottom)
+    return joined
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    return float(ordered[len(ordered) // 2]) if ordered else 0.0
