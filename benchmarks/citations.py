@@ -317,9 +317,7 @@ def measured(way: str, cases: Sequence[Case], *, seed: int) -> list[str]:
 def row(name: str, cases: Sequence[Case], find: Locator, change: Change, *, seed: int) -> Mapping[str, float]:
     """Measure a way to locate, and print its line."""
     dice = random.Random(seed)  # noqa: S311 - a sample, not a secret
-    figures = summary(
-        [scored(case, quote, find, change(quote.text, dice)) for case in cases for quote in case.truth.quotes]
-    )
+    figures = summary([scored(case, change(quote, dice), find) for case in cases for quote in case.truth.quotes])
     keys = ("precision", "recall", "iou", "words", "half", "abstained")
     widths = (7, 8, 7, 7, 8, 7)
     said = "".join(f"{figures.get(key, float('nan')):>{width}.3f}" for key, width in zip(keys, widths, strict=True))
@@ -327,10 +325,10 @@ def row(name: str, cases: Sequence[Case], find: Locator, change: Change, *, seed
     return figures
 
 
-def scored(case: Case, quote: Quote, find: Locator, said: str) -> Score | None:
+def scored(case: Case, quote: Quote, find: Locator) -> Score | None:
     """How well a quote was found; None where nothing is highlighted."""
-    chunk = case.nearest(said)
-    boxes = find(said, chunk, case) if chunk else ()
+    chunk = case.nearest(quote.text)
+    boxes = find(quote.text, chunk, case) if chunk else ()
     return score(case.truth, quote, boxes) if boxes else None
 
 
@@ -357,7 +355,7 @@ def time_of_a_quote(cases: Sequence[Case]) -> float:
     dice, change, taken = random.Random(1), noisy(0.05), []  # noqa: S311 - a sample, not a secret
     for case in cases:
         for quote in case.truth.quotes:
-            said = change(quote.text, dice)
+            said = change(quote, dice).text
             if chunk := case.nearest(said):
                 found = passage(chunk, case)
                 started = time.perf_counter()

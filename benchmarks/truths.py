@@ -31,9 +31,6 @@ GRID = 2
 _END = re.compile(r"[.!?][\"'”’)\]]*\Z")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
-Change = Callable[[str, random.Random], str]
-"""What a model or a person makes of a quote."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
@@ -57,8 +54,8 @@ class Truth:
 
     def boxes(self, quote: Quote) -> list[Box]:
         """Where the words of a quote stand, a box a line."""
-        runs = groupby(quote.words, key=lambda at: self.lines[at])
-        found = (bounding_box(self.words[at].box for at in run) for _, run in runs)
+        runs = groupby(enumerate(quote.words), key=lambda item: (self.lines[item[1]], item[1] - item[0]))
+        found = (bounding_box(self.words[at].box for _, at in run) for _, run in runs)
         return [box for box in found if box]
 
 
@@ -117,7 +114,9 @@ def page_truth(
     size = {"width": page.rect.width, "height": page.rect.height}
     words = tuple(Word(text=str(row[4]), box=Box.from_size(row[:4], **size)) for row in rows)
     lines = tuple((int(row[5]), int(row[6])) for row in rows)
-    sentences = [quote for quote in _sentences(words, lines) if _is_prose(quote)]
+    whole = " ".join(word.text for word in words)
+    # A sentence that the page says twice is rightly cited at either place.
+    sentences = [quote for quote in _sentences(words, lines) if _is_prose(quote) and whole.count(quote.text) == 1]
     if sum(len(quote.words) for quote in sentences) < LEAST_PROSE:
         return None
     chosen = dice.sample(sentences, min(quotes, len(sentences)))
@@ -145,16 +144,21 @@ def _is_prose(quote: Quote) -> bool:
 # Changed quotes
 
 
-def as_it_is(text: str, _: random.Random) -> str:
+Change = Callable[[Quote, random.Random], Quote]
+"""What a model or a person makes of a quote; its words are those that it still says."""
+
+
+def as_it_is(quote: Quote, _: random.Random) -> Quote:
     """The quote itself."""
-    return text
+    return quote
 
 
 def noisy(share: float) -> Change:
     """Letters exchanged, dropped or doubled, that share of them; digits stay."""
 
-    def changed(text: str, dice: random.Random) -> str:
-        return "".join(_misread(char, dice) if char.isalpha() and dice.random() < share else char for char in text)
+    def changed(quote: Quote, dice: random.Random) -> Quote:
+        said = (_misread(char, dice) if char.isalpha() and dice.random() < share else char for char in quote.text)
+        return Quote(text="".join(said), words=quote.words)
 
     return changed
 
@@ -163,18 +167,21 @@ def _misread(char: str, dice: random.Random) -> str:
     return dice.choice(("", char * 2, dice.choice(_LETTERS), dice.choice(_LETTERS)))
 
 
-def with_words_dropped(text: str, dice: random.Random) -> str:
-    """Every eighth word missing, about, but no numbers."""
-    words = text.split()
+def with_words_dropped(quote: Quote, dice: random.Random) -> Quote:
+    """Every eighth word missing, about, but no numbers; the place is that of all."""
+    words = quote.text.split()
     kept = [word for word in words if dice.random() > 0.12 or any(map(str.isdigit, word))]
-    return " ".join(kept or words)
+    return Quote(text=" ".join(kept or words), words=quote.words)
 
 
-def elided(text: str, _: random.Random) -> str:
+def elided(quote: Quote, _: random.Random) -> Quote:
     """The middle third left out, where the quote is long enough to be told from its ends."""
-    words = text.split()
+    words = quote.text.split()
     third = len(words) // 3
-    return " ".join(words[:third]) + " ... " + " ".join(words[-third:]) if len(words) >= 12 else text
+    if len(words) < 12 or len(words) != len(quote.words):
+        return quote
+    said = f"{' '.join(words[:third])} ... {' '.join(words[-third:])}"
+    return Quote(text=said, words=(*quote.words[:third], *quote.words[-third:]))
 
 
 # Scores

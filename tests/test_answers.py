@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag.anchors import ChunkRegion
-from deepseek_ocr_rag.answering.numbered import numbered, passage_lines
+from deepseek_ocr_rag.answering.numbered import numbered_sources, passage_lines
 from deepseek_ocr_rag.answers import (
     MOST_CITATIONS,
     AnswerCitation,
@@ -226,7 +226,7 @@ def test_no_sources_and_empty_ones() -> None:
 
 
 def test_the_prompt_and_the_answer_count_alike() -> None:
-    shown = numbered(PASSAGES)
+    shown = numbered_sources(PASSAGES)
     for line in shown.split("\n"):
         if line.startswith("["):
             marker, text = line.split("] ", 1)

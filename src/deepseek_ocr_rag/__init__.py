@@ -3,7 +3,16 @@
 from . import viewers
 from .anchors import Anchor, Chunk, ChunkRegion
 from .annotate import annotate_pdf
-from .answers import AnswerCitation, CitedAnswer, CitedStream, cite_answer
+from .answering.numbered import CITING_PROMPT, numbered_sources
+from .answers import (
+    AnswerCitation,
+    CitationEvent,
+    CitedAnswer,
+    CitedStream,
+    FinalEvent,
+    TextEvent,
+    cite_answer,
+)
 from .chunk import ChunkOptions, Strategy, chunk_document, chunk_markdown, chunk_pages
 from .cite import Citation, CitationRegion, locate
 from .contactsheet import contact_sheet
@@ -69,6 +78,7 @@ from .webpage import document_html
 from .wholes import WholeTable, whole_tables
 
 __all__ = [
+    "CITING_PROMPT",
     "EXCLUDED_FROM_EMBEDDING",
     "EXCLUDED_FROM_LLM",
     "PROVIDERS",
@@ -85,6 +95,7 @@ __all__ = [
     "ChunkRegion",
     "Citation",
     "CitationError",
+    "CitationEvent",
     "CitationRegion",
     "CitedAnswer",
     "CitedStream",
@@ -102,6 +113,7 @@ __all__ = [
     "Failure",
     "FigureOptions",
     "FigureReading",
+    "FinalEvent",
     "Frame",
     "Heading",
     "ImageRequest",
@@ -140,6 +152,7 @@ __all__ = [
     "Strategy",
     "Table",
     "Task",
+    "TextEvent",
     "TokenCounter",
     "Tokenizer",
     "TruncatedOutput",
@@ -165,6 +178,7 @@ __all__ = [
     "highlight_page",
     "locate",
     "locate_on_page",
+    "numbered_sources",
     "page_metadata",
     "parse_regions",
     "read",

@@ -117,7 +117,7 @@ def cite_answer(
 
     Args:
         answer: What the model answered, with markers such as ``[3]``, ``[3.12-14]``, ``[1, 2]`` or ``【1】``.
-        passages: What it was shown by :func:`.numbered.numbered`, in that order.
+        passages: What it was shown by :func:`.numbered_sources`, in that order.
         documents: The documents of the passages, as far as they are at hand: their boxes may be finer than those that
             a vector store keeps.
         infers: Whether sentences without a marker are matched by what they say.

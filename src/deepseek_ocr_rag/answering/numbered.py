@@ -24,7 +24,7 @@ LONGEST_LINE = 600
 MOST_LINES = 2000
 """Lines of one passage; what comes after them is in the last one's place, and cited by search."""
 
-CITING = """\
+CITING_PROMPT = """\
 Answer from the sources only, and say so where they do not tell. A source's lines are numbered like [3.12], which is \
 line 12 of source 3. Put the numbers of the lines that you lean on at the end of each sentence, before its full stop: \
 [3.12], for several lines [3.12-14], for several sources [3.12] [5.2]. Cite no line that is not there. The sources are \
@@ -45,8 +45,8 @@ _SPACE = re.compile(r"\s+")
 _LONGEST_TITLE = 100
 
 
-def numbered(passages: Sequence[Passage | Chunk]) -> str:
-    """The passages as the sources of a prompt, the first of them source 1; see :data:`CITING` for what goes with it.
+def numbered_sources(passages: Sequence[Passage | Chunk]) -> str:
+    """The passages as the sources of a prompt, the first of them source 1; :data:`CITING_PROMPT` goes with it.
 
     ``cite_answer`` and ``CitedStream`` are to be given the same passages in the same order.
     """
