@@ -564,12 +564,13 @@ def passages(draw: st.DrawFn) -> Passage:
         start=place,
         end=place,
         words=st.lists(words, max_size=3).map(tuple),
+        source=st.sampled_from(("", "ocr", "block")),
     )
     return Passage(
         text=text,
         regions=tuple(draw(st.lists(regions, max_size=4))),
         precision=draw(st.sampled_from((None, "line", "block", "page"))),
-        sources=draw(st.sampled_from(((), ("ocr",)))),
+        is_placed=draw(st.booleans()),
     )
 
 

@@ -29,6 +29,10 @@ _NEWLINE = re.compile(r"\n")
 
 Role = Literal["", "parent", "child"]
 
+BoxSource = Literal["text_layer", "ocr", "ink", "model", "block", ""]
+"""What a box was seen in: the PDF's own text, OCR, the ink on the picture, the model's answer; the whole block's box or
+a share of it; empty where that is not known."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
@@ -70,6 +74,8 @@ class ChunkRegion:
     """Whether the box is a guess, or holds text of the page that these characters are not."""
     words: tuple[LineWord, ...] = field(default=(), compare=False)
     """Where words of these characters stand, as far as that is known; counted in the chunk's text, too."""
+    source: BoxSource = field(default="", compare=False)
+    """What the box was seen in, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +147,7 @@ def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegi
             end=shown.end,
             is_approximate=line.source == "ink",
             words=shown.words,
+            source=line.source,
         )
     if lines:
         return
@@ -148,7 +155,12 @@ def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegi
     boxes = _band(block, start, end) if is_part and block.table and len(block.boxes) == 1 else block.boxes
     for box in boxes or (PAGE_BOX,):
         yield ChunkRegion(
-            page_number=page_number, box=box, start=at, end=at + end - start, is_approximate=is_part or not boxes
+            page_number=page_number,
+            box=box,
+            start=at,
+            end=at + end - start,
+            is_approximate=is_part or not boxes,
+            source="block" if boxes else "",
         )
 
 

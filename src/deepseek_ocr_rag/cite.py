@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from .anchors import Chunk, ChunkRegion, is_whole_page
+from .anchors import BoxSource, Chunk, ChunkRegion, is_whole_page
 from .document import Document
 from .errors import UnknownChunk
 from .geometry import Box
 from .landing import Place, Spot, coarser, precision_of, source_of, spots, standing
 from .metadata import Precision
-from .passage import BLOCK_BREAK, BoxSource, Passage
+from .passage import BLOCK_BREAK, Passage
 from .quotes import SHORT, QuoteMatch, find_quote
 from .serial import from_dict as read_dict
 from .serial import to_dict
@@ -206,7 +206,7 @@ def _whole(same: _Same) -> _Whole:
 
 def _refined(citation: Citation, passage: Passage, match: QuoteMatch, document: Document) -> Citation:
     """The citation with the boxes that the document knows, where it surely says the same and they are finer."""
-    if passage.sources or citation.precision == "word" or not (match.is_unique or citation.regions):
+    if passage.is_placed or citation.precision == "word" or not (match.is_unique or citation.regions):
         return citation
     whole = _whole(_Same(document))
     shown = [spot.region for spot in spots(passage, match.places)]

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .anchors import ChunkRegion, is_whole_page
+from .anchors import BoxSource, ChunkRegion, is_whole_page
 from .geometry import Box
 from .metadata import Precision
 from .narrow import Strip, flow_of, moved_words
-from .passage import BoxSource, Passage
+from .passage import Passage
 from .quotes import CJK
 
 Place = tuple[int, int]
@@ -82,7 +82,7 @@ def _says(text: str, start: int, end: int) -> bool:
 
 def _spot(passage: Passage, index: int, parts: Sequence[Place]) -> Spot:
     region = passage.regions[index]
-    source = passage.sources[index] if index < len(passage.sources) else ""
+    source = region.source
     if is_whole_page(region.box) or passage.precision == "page":
         return Spot(region=region, boxes=(), precision="page", source="")
     is_line = passage.precision == "line" or bool(region.words) or source not in ("", "block")
@@ -149,7 +149,7 @@ def _row_spot(passage: Passage, index: int, parts: Sequence[Place], *, is_line: 
     joined over rows that the text leaves out, so nothing is counted in them.
     """
     region = passage.regions[index]
-    source = passage.sources[index] if index < len(passage.sources) else ""
+    source = region.source
     if region.words:
         boxes, is_known = _line_boxes(passage, index, parts)
         if is_known:

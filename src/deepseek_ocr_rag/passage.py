@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from .anchors import Chunk, ChunkRegion, lines_showing
 from .anchors import locate as place_block
@@ -19,10 +18,6 @@ from .metadata import RegionsPrecision, parse_regions, shown_spans
 from .narrow import shown_box
 from .sequence import in_sequence
 
-BoxSource = Literal["text_layer", "ocr", "ink", "model", "block", ""]
-"""What a box was seen in: the PDF's own text, OCR, the ink on the picture, the model's answer; the whole block's box or
-a share of it; empty where that is not known."""
-
 BLOCK_BREAK = "\n\n"
 """What stands between the blocks of a document's passage."""
 
@@ -33,8 +28,8 @@ class Passage:
 
     ``precision`` says what the regions are at least: of "page" no boxes are shown, of "line" each is a line's, and else
     they are judged by their size. A region over the whole page says no more than the page. The context of a citation is
-    the whole passage if ``is_chunk``, else the blocks around the quote. ``sources`` are those of the regions' boxes,
-    one by one, or empty.
+    the whole passage if ``is_chunk``, else the blocks around the quote. ``is_placed`` says that the document was at
+    hand, so that no place is known better.
     """
 
     text: str
@@ -44,7 +39,7 @@ class Passage:
     chunk_id: str = ""
     precision: RegionsPrecision | None = None
     is_chunk: bool = True
-    sources: tuple[BoxSource, ...] = ()
+    is_placed: bool = False
 
     @classmethod
     def from_chunk(cls, chunk: Chunk, *, source: str = "", document: Document | None = None) -> Passage:
@@ -58,9 +53,8 @@ class Passage:
         )
         if document is None:
             return own
-        placed = list(_placed_anchors(chunk, document))
-        regions, sources = tuple(region for region, _ in placed), tuple(origin for _, origin in placed)
-        return replace(own, regions=regions, sources=sources, source=source or document.source)
+        regions = tuple(_placed_anchors(chunk, document))
+        return replace(own, regions=regions, is_placed=True, source=source or document.source)
 
     @classmethod
     def from_metadata(cls, text: str, metadata: Mapping[str, object]) -> Passage:
@@ -96,25 +90,25 @@ class Passage:
         Running heads and feet come after all others.
         """
         texts: list[str] = []
-        placed: list[tuple[ChunkRegion, BoxSource]] = []
+        regions: list[ChunkRegion] = []
         position = 0
         for block in sorted(in_sequence(document.blocks()), key=lambda block: block.kind.is_furniture):
             if not block.text:
                 continue
-            placed.extend(_placed(block, 0, len(block.text), at=position))
+            regions.extend(place_block(block, 0, len(block.text), at=position))
             texts.append(block.text)
             position += len(block.text) + len(BLOCK_BREAK)
         return cls(
             text=BLOCK_BREAK.join(texts),
-            regions=tuple(region for region, _ in placed),
-            sources=tuple(origin for _, origin in placed),
+            regions=tuple(regions),
+            is_placed=True,
             document_id=document.id,
             source=document.source,
             is_chunk=False,
         )
 
 
-def _placed_anchors(chunk: Chunk, document: Document) -> Iterator[tuple[ChunkRegion, BoxSource]]:
+def _placed_anchors(chunk: Chunk, document: Document) -> Iterator[ChunkRegion]:
     pages = {page.number: page for page in document.pages}
     shown = shown_spans(chunk)
     for anchor in chunk.anchors:
@@ -129,12 +123,9 @@ def _placed_anchors(chunk: Chunk, document: Document) -> Iterator[tuple[ChunkReg
         yield from _placed(block, anchor.start, anchor.end, at=anchor.chunk_start, shown=shown[block.id])
 
 
-def _placed(
-    block: Block, start: int, end: int, *, at: int, shown: tuple[int, int] | None = None
-) -> Iterator[tuple[ChunkRegion, BoxSource]]:
-    """The regions of a block's characters, and what their boxes were seen in; of lines, what is shown of the block."""
+def _placed(block: Block, start: int, end: int, *, at: int, shown: tuple[int, int]) -> Iterator[ChunkRegion]:
+    """The regions of a block's characters; of lines, what is shown of the block."""
     lines = lines_showing(block, start, end)
     for index, region in enumerate(place_block(block, start, end, at=at)):
-        if lines and shown:
-            region = replace(region, box=shown_box(block, lines, index, start=shown[0], end=shown[1]))  # noqa: PLW2901
-        yield region, lines[index].source if lines else "block" if block.boxes else ""
+        box = shown_box(block, lines, index, start=shown[0], end=shown[1]) if lines else region.box
+        yield replace(region, box=box)

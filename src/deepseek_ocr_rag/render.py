@@ -161,14 +161,16 @@ class _Worker:
     async def stop(self) -> None:
         """Kill the process and wait until it is gone, also when the caller is being cancelled."""
         process, self._process = self._process, None
-        if process is not None:
-            with anyio.CancelScope(shield=True):
-                if process.returncode is None:
-                    process.kill()
-                await process.aclose()
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+        log, self._log = self._log, None
+        try:
+            if process is not None:
+                with anyio.CancelScope(shield=True):
+                    if process.returncode is None:
+                        process.kill()
+                    await process.aclose()
+        finally:
+            if log is not None:
+                log.close()
 
     def last_words(self) -> str:
         """The end of what the process wrote to its standard error, for the message about its death."""
