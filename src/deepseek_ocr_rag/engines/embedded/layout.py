@@ -88,14 +88,16 @@ def picture_page(width: float, height: float, pieces: Sequence[Piece], picture: 
     page = pymupdf.open().new_page(width=width, height=height)
     page.insert_image(page.rect, stream=picture)
     font = pymupdf.Font("helv")
+    words = page.new_shape()  # written at once: each writing looks through all that was written before
     for piece in pieces:
         text = "".join(char if ord(char) < 256 else "x" for char in piece.text)
         size = max(1.0, piece.size * 0.85)
         stretch = (piece.x1 - piece.x0) / (font.text_length(text, fontsize=size) or 1.0)
         start = pymupdf.Point(piece.x0, piece.y1 - 0.2 * piece.size)
-        page.insert_text(
+        words.insert_text(
             start, text, fontsize=size, render_mode=3, morph=(start, pymupdf.Matrix(max(stretch, 0.01), 1.0))
         )
+    words.commit()
     return page
 
 
