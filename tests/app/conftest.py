@@ -179,9 +179,9 @@ def hostile_pdf() -> bytes:
     return pdf_bytes(document)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An app for the whole run; tests add documents of their own."""
+    """An app for the tests of a module, which add documents of their own."""
     with running(tmp_path_factory.mktemp("chat")) as site:
         yield site
 

@@ -190,7 +190,7 @@ def test_what_documents_smuggle_in_does_nothing(page: Any, library: None, site: 
     assert PAYLOAD[:20] in page.locator(".answer").inner_text()  # shown as the text that it is
     assert page.locator(".answer img, .answer script, #documents img, .pv-quote img").count() == 0
     assert page.title() == "Citation chat"
-    assert page.locator("#documents .name", has_text="onerror").count() == 1
+    page.locator("#documents .name", has_text="onerror").wait_for()
 
 
 def test_a_file_is_added_by_hand(page: Any, tmp_path: Path, library: None, mixed_pdf: bytes) -> None:

@@ -69,7 +69,7 @@ class Site:
         self.files["wish.json"] = json.dumps(wish).encode()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Playwright runs, no other module's test can run an event loop
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if not chromium:
