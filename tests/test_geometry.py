@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.geometry import Box, QuarterTurn, bounding_box, inverse_turn
+from deepseek_ocr_rag.geometry import Box, PdfView, QuarterTurn, bounding_box, inverse_turn, visual_rows
 
 FRACTION = st.floats(0, 1, allow_nan=False)
 BOXES = st.builds(Box.from_fractions, FRACTION, FRACTION, FRACTION, FRACTION)
@@ -63,3 +63,26 @@ def test_union_holds_both_and_intersection_is_in_both(one: Box, other: Box) -> N
 
 def test_no_boxes_have_no_bounding_box() -> None:
     assert bounding_box([]) is None
+
+
+def test_rows_are_seen_from_the_top_and_from_the_left() -> None:
+    def word(left: float, top: float) -> Box:
+        return Box(left=left, top=top, right=left + 0.1, bottom=top + 0.02)
+
+    # The second row is a little askew, and its words do not come in their order.
+    assert visual_rows([word(0.5, 0.108), word(0.3, 0.1), word(0.1, 0.104), word(0.1, 0.05)]) == [[3], [2, 1, 0]]
+    assert visual_rows([]) == []
+
+
+@given(st.lists(BOXES, max_size=12))
+def test_every_box_is_in_one_row(several: list[Box]) -> None:
+    assert sorted(at for row in visual_rows(several) for at in row) == list(range(len(several)))
+
+
+@given(BOXES, st.sampled_from(TURNS))
+def test_user_space_and_back(box: Box, turn: QuarterTurn) -> None:
+    view = PdfView(left=-20, bottom=30, right=180, top=430, rotation=turn, user_unit=2)
+    x0, y0, x1, y1 = view.to_user_space(box)
+    assert -20 <= x0 <= x1 <= 180.001
+    assert 29.999 <= y0 <= y1 <= 430
+    assert view.from_user_space((x1, y0, x0, y1)).as_tuple() == pytest.approx(box.as_tuple(), abs=1e-9)

@@ -20,7 +20,7 @@ from operator import attrgetter
 
 from .document import Block, BlockKind, Line, LineSource, LineWord
 from .folding import Token, fold, is_mark, tokens, word_tokens
-from .geometry import Box, bounding_box
+from .geometry import Box, bounding_box, visual_rows
 from .recognition import Word
 from .tables import with_cell_boxes
 
@@ -167,15 +167,9 @@ class _PageWords:
 def _by_sight(spots: Sequence[_Spot]) -> list[_Spot]:
     """The words line by line from the top and from left to right, whatever their order in the file."""
     ordered: list[_Spot] = []
-    for _, column in groupby(spots, key=attrgetter("column")):
-        rows: list[list[_Spot]] = []
-        for spot in sorted(column, key=lambda spot: spot.box.center[1]):
-            if rows and _shared_height(rows[-1][0].box, spot.box) > 0.5:
-                rows[-1].append(spot)
-            else:
-                rows.append([spot])
-        for row in rows:
-            ordered += sorted(row, key=lambda spot: spot.box.left)
+    for _, group in groupby(spots, key=attrgetter("column")):
+        column = list(group)
+        ordered += (column[at] for row in visual_rows([spot.box for spot in column]) for at in row)
     return ordered
 
 
@@ -275,18 +269,11 @@ def _goes_on(last: _Match, match: _Match, borders: Sequence[int]) -> bool:
     if last.spot.column != match.spot.column or bisect_left(borders, last.start) != bisect_left(borders, match.start):
         return False
     before, here = last.spot.box, match.spot.box
-    shared = _shared_height(before, here)
+    shared = before.shared_height(here)
     if here.left > before.center[0]:
         return shared > 0.2  # to the right of it: a superscript shares little of the line's height
     lower = here.center[1] - before.center[1]
     return shared > 0.5 and lower <= 0.25 * min(before.height, here.height)
-
-
-def _shared_height(one: Box, other: Box) -> float:
-    """How much of the lower of two boxes lies at the same height as the other, 0 to 1."""
-    shared = min(one.bottom, other.bottom) - max(one.top, other.top)
-    lowest = min(one.height, other.height)
-    return max(0.0, shared) / lowest if lowest > 0 else float(shared >= 0)
 
 
 def _with_punctuation(text: str, start: int, end: int, *, floor: int, ceiling: int) -> tuple[int, int]:

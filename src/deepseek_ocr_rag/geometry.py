@@ -9,7 +9,7 @@ converters below.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -117,6 +117,12 @@ class Box:
         whole = self.area + other.area - shared
         return shared / whole if whole > 0 else 0.0
 
+    def shared_height(self, other: Box) -> float:
+        """How much of the lower of two boxes lies at the same height as the other, 0 to 1."""
+        shared = min(self.bottom, other.bottom) - max(self.top, other.top)
+        lowest = min(self.height, other.height)
+        return max(0.0, shared) / lowest if lowest > 0 else float(shared >= 0)
+
     def covers(self, other: Box) -> float:
         """The share of ``other``'s area that lies in this box, 0 to 1."""
         return self.intersection(other) / other.area if other.area > 0 else 0.0
@@ -220,11 +226,25 @@ class Frame:
         )
 
 
+SAME_ROW = 0.5
+"""Boxes that share more than this of the lower one's height stand on one line."""
+
 PAGE_BOX = Box(left=0, top=0, right=1, bottom=1)
 """All of a page, where no smaller place is known."""
 
 WHOLE_PAGE = Frame()
 """The frame of boxes that are counted on the page itself."""
+
+
+def visual_rows(boxes: Sequence[Box]) -> list[list[int]]:
+    """The places of boxes in the sequence, line by line as they are seen: from the top, each from left to right."""
+    rows: list[list[int]] = []
+    for at in sorted(range(len(boxes)), key=lambda at: boxes[at].center[1]):
+        if rows and boxes[rows[-1][0]].shared_height(boxes[at]) > SAME_ROW:
+            rows[-1].append(at)
+        else:
+            rows.append([at])
+    return [sorted(row, key=lambda at: boxes[at].left) for row in rows]
 
 
 def bounding_box(boxes: Iterable[Box]) -> Box | None:

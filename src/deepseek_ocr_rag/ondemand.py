@@ -15,6 +15,8 @@ import logging
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +29,7 @@ from .document import Block, BlockKind, Document, LineSource, LineWord
 from .engines import Engine
 from .errors import DeepSeekOCRError
 from .flow import iterate
-from .geometry import Box, inverse_turn
+from .geometry import SAME_ROW, Box, inverse_turn, visual_rows
 from .landing import is_one_line
 from .metadata import Precision
 from .passage import Passage
@@ -246,7 +248,7 @@ def joined_lines(boxes: Iterable[Box]) -> tuple[Box, ...]:
     """Boxes of words in reading order, those on one line as one."""
     lines: list[Box] = []
     for box in boxes:
-        if lines and box.left >= lines[-1].left and _shared_height(lines[-1], box) > 0.5:
+        if lines and box.left >= lines[-1].left and lines[-1].shared_height(box) > SAME_ROW:
             lines[-1] = lines[-1].union(box)
         else:
             lines.append(box)
@@ -255,21 +257,11 @@ def joined_lines(boxes: Iterable[Box]) -> tuple[Box, ...]:
 
 def _by_sight(words: Sequence[tuple[int, Word]]) -> list[tuple[int, Word]]:
     """The words of each page from the top and from left to right, since a text layer may be in any order."""
-    rows: list[list[tuple[int, Word]]] = []
-    for number, word in sorted(words, key=lambda seen: (seen[0], seen[1].box.center[1])):
-        last = rows[-1][0] if rows else None
-        if last and last[0] == number and _shared_height(last[1].box, word.box) > 0.5:
-            rows[-1].append((number, word))
-        else:
-            rows.append([(number, word)])
-    return [seen for row in rows for seen in sorted(row, key=lambda seen: seen[1].box.left)]
-
-
-def _shared_height(one: Box, other: Box) -> float:
-    """How much of the lower of two boxes lies at the same height as the other, 0 to 1."""
-    lowest = min(one.height, other.height)
-    shared = min(one.bottom, other.bottom) - max(one.top, other.top)
-    return max(0.0, shared) / lowest if lowest > 0 else 0.0
+    ordered: list[tuple[int, Word]] = []
+    for _, group in groupby(words, key=itemgetter(0)):
+        page = list(group)
+        ordered += (page[at] for row in visual_rows([word.box for _, word in page]) for at in row)
+    return ordered
 
 
 def _inside(words: Iterable[Word], boxes: Sequence[Box]) -> list[Word]:
