@@ -5,35 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
-from typing import Any
 
 import pymupdf
 import pytest
 from PIL import Image, ImageChops
 
-from deepseek_ocr_rag.cite import Citation, CitationRegion
+from deepseek_ocr_rag.cite import CitationRegion
 from deepseek_ocr_rag.contactsheet import MOST_CITATIONS, contact_sheet
 from deepseek_ocr_rag.errors import CitationError, PageOutOfRange, SourceChanged
 from deepseek_ocr_rag.geometry import Box
 
+from .citing import cite
+
 LINE = Box(left=0.1, top=0.1, right=0.6, bottom=0.12)
 GREEN, AMBER, RED = (46, 125, 50), (178, 106, 0), (176, 0, 32)
-
-
-def cite(*boxes: Box, page: int = 1, **changes: Any) -> Citation:
-    values: dict[str, Any] = {
-        "document_id": "",
-        "source": "",
-        "chunk_id": "",
-        "quote": "what the page says",
-        "status": "verified",
-        "score": 1.0,
-        "precision": "line",
-        "regions": (CitationRegion(page_number=page, boxes=boxes),),
-        "start": 0,
-        "end": 18,
-    }
-    return Citation(**values | changes)
 
 
 def make_pdf(path: Path, *, colour: tuple[float, float, float] = (0, 0, 0), pages: int = 1) -> Path:

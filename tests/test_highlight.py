@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from deepseek_ocr_rag.annotate import annotate_pdf
-from deepseek_ocr_rag.cite import Citation, CitationRegion
+from deepseek_ocr_rag.cite import CitationRegion
 from deepseek_ocr_rag.errors import (
     CitationError,
     CorruptSource,
@@ -28,6 +28,8 @@ from deepseek_ocr_rag.errors import (
 from deepseek_ocr_rag.geometry import Box
 from deepseek_ocr_rag.highlight import crop, highlight_page
 from deepseek_ocr_rag.reopen import check_unchanged
+
+from .citing import cite
 
 Mask = Callable[[Image.Image], Image.Image]
 
@@ -74,22 +76,6 @@ def surrounds(outer: Box, inner: Box, *, by: float) -> bool:
 
 def opened(png: bytes) -> Image.Image:
     return Image.open(io.BytesIO(png)).convert("RGB")
-
-
-def cite(*boxes: Box, page: int = 1, **changes: Any) -> Citation:
-    values: dict[str, Any] = {
-        "document_id": "",
-        "source": "",
-        "chunk_id": "",
-        "quote": "what the page says",
-        "status": "verified",
-        "score": 1.0,
-        "precision": "line",
-        "regions": (CitationRegion(page_number=page, boxes=boxes),),
-        "start": 0,
-        "end": 18,
-    }
-    return Citation(**values | changes)
 
 
 def make_pdf(path: Path, *, media: str | None = None, crop: str | None = None, rotate: int = 0, unit: int = 1) -> Path:

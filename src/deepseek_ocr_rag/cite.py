@@ -15,11 +15,10 @@ from typing import Any, Literal
 
 from .anchors import BoxSource, Chunk, ChunkRegion, is_whole_page
 from .document import Document
-from .errors import UnknownChunk
 from .geometry import Box
 from .landing import Place, Spot, coarser, precision_of, source_of, spots, standing
 from .metadata import Precision
-from .passage import BLOCK_BREAK, Passage
+from .passage import BLOCK_BREAK, Passage, as_passage
 from .quotes import SHORT, QuoteMatch, find_quote
 from .serial import from_dict as read_dict
 from .serial import to_dict
@@ -112,7 +111,7 @@ def locate(
     Raises:
         UnknownChunk: If ``where`` is not of ``document``.
     """
-    passage = _passage(where, document)
+    passage = as_passage(where, document)
     if document is None or isinstance(where, Document):
         return _citation(passage, _matched(quote, passage, hint_page))
     match = _matched(quote, passage, hint_page)
@@ -129,20 +128,6 @@ def locate(
         if match:
             break  # most of it is here: only the pages beside have the rest
     return _refined(_citation(passage, match), passage, match, document) if match else _citation(passage, None)
-
-
-def _passage(where: Passage | Chunk | Document, document: Document | None) -> Passage:
-    if isinstance(where, Document):
-        return Passage.from_document(where)
-    if isinstance(where, Chunk):
-        return Passage.from_chunk(where, document=document)
-    if document and where.document_id and where.document_id != document.id:
-        raise UnknownChunk(
-            "the passage is not of this document.",
-            source=document.source,
-            hint="Pass the document that the passage was made of.",
-        )
-    return where
 
 
 def _matched(quote: str, passage: Passage, hint_page: int | None, *, within: Place | None = None) -> QuoteMatch | None:

@@ -32,7 +32,7 @@ from .flow import iterate
 from .geometry import SAME_ROW, Box, inverse_turn, visual_rows
 from .landing import is_one_line
 from .metadata import Precision
-from .passage import Passage
+from .passage import Passage, as_passage
 from .pieces import page_regions
 from .prompts import LONGEST_REFERENCE
 from .recognition import EvidenceRequest, LocalRequest, PageImage, PageRequest, Word
@@ -138,7 +138,7 @@ async def alocate(
         SourceChanged: If the file is no longer the one that was read.
         CorruptSource: If the file cannot be read.
     """
-    passage = _passage(where)
+    passage = as_passage(where)
     citation = locate(quote, passage, hint_page=page_number)
     pages = _pages(citation, page_number)
     if citation.precision in _FINE or citation.status in ("not_found", "ambiguous") or not pages:
@@ -307,12 +307,6 @@ def _share(citation: Citation, passage: Passage) -> float:
     """How much of the text of the cited blocks the quote is."""
     spans = {(region.start, region.end) for region in _touched(citation, passage)}
     return min(1.0, len(citation.quote) / max(1, sum(end - start for start, end in spans)))
-
-
-def _passage(where: Passage | Chunk | Document) -> Passage:
-    if isinstance(where, Passage):
-        return where
-    return Passage.from_document(where) if isinstance(where, Document) else Passage.from_chunk(where)
 
 
 def _pages(citation: Citation, page_number: int | None) -> list[int]:

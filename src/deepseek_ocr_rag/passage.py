@@ -108,6 +108,25 @@ class Passage:
         )
 
 
+def as_passage(where: Passage | Chunk | Document, document: Document | None = None) -> Passage:
+    """What can be cited from, as a passage; a chunk's places are those of its document, where that is given.
+
+    Raises:
+        UnknownChunk: If it is not of this document.
+    """
+    if isinstance(where, Document):
+        return Passage.from_document(where)
+    if isinstance(where, Chunk):
+        return Passage.from_chunk(where, document=document)
+    if document and where.document_id and where.document_id != document.id:
+        raise UnknownChunk(
+            "the passage is not of this document.",
+            source=document.source,
+            hint="Pass the document that the passage was made of.",
+        )
+    return where
+
+
 def _placed_anchors(chunk: Chunk, document: Document) -> Iterator[ChunkRegion]:
     pages = {page.number: page for page in document.pages}
     shown = shown_spans(chunk)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pymupdf
 import pytest
 
 from deepseek_ocr_rag import Document, read
-from deepseek_ocr_rag.cite import Citation, CitationRegion
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.cite import Citation
+
+from ..citing import cite as cite_by_hand
 
 WORD = "HHHHTHHHH"
 """Capitals without curves: their ink is as large as a font says that they are."""
@@ -57,19 +58,12 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Odd:
 
 @pytest.fixture
 def cite() -> Cite:
-    def made(*boxes: Box, page: int = 1, **changes: Any) -> Citation:
-        values: dict[str, Any] = {
-            "document_id": "sha256:" + "0" * 64,
-            "source": "/files/report.pdf",
-            "chunk_id": "c1",
-            "quote": "what the page says",
-            "status": "verified",
-            "score": 1.0,
-            "precision": "line",
-            "regions": (CitationRegion(page_number=page, boxes=boxes),),
-            "start": 7,
-            "end": 25,
-        }
-        return Citation(**values | changes)
-
-    return made
+    """Makes citations of one file."""
+    return partial(
+        cite_by_hand,
+        document_id="sha256:" + "0" * 64,
+        source="/files/report.pdf",
+        chunk_id="c1",
+        start=7,
+        end=25,
+    )

@@ -25,6 +25,8 @@ from deepseek_ocr_rag.viewers import (
     to_streamlit,
 )
 
+from ..citing import cite as cite_by_hand
+
 PAGES = range(1, 11)
 WHOLE = Page(number=1, label="1", width=400, height=600)
 FLAT = Page(number=1, label="1", width=400, height=600, view=PdfView(left=0, bottom=0, right=400, top=600))
@@ -188,25 +190,13 @@ def test_lines_on_two_pages_are_two_pages(cite: Any) -> None:
     st.sampled_from([0.5, 1.0, 2.0]),
 )
 def test_there_and_back(sides: list[float], frame: Corners, rotation: QuarterTurn, unit: float) -> None:
-    from deepseek_ocr_rag.cite import Citation
 
     left, bottom, width, height = frame
     view = PdfView(left=left, bottom=bottom, right=left + width, top=bottom + height, rotation=rotation, user_unit=unit)
     across, down = (height, width) if rotation % 180 else (width, height)
     page = Page(number=1, label="1", width=across * unit, height=down * unit, view=view)
     box = Box.from_fractions(*sides)
-    citation = Citation(
-        document_id="",
-        source="",
-        chunk_id="",
-        quote="",
-        status="verified",
-        score=1,
-        precision="line",
-        regions=(CitationRegion(page_number=1, boxes=(box,)),),
-        start=0,
-        end=0,
-    )
+    citation = cite_by_hand(box, page=1)
     (rect,) = to_pdfjs(citation, [page])[0]["rects"]
     assert view.from_user_space(rect).as_tuple() == pytest.approx(box.as_tuple(), abs=2e-4)
     (flat,) = to_pdf_points(citation, [page], rotated=False)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.cite import Citation, CitationRegion
+from deepseek_ocr_rag.cite import CitationRegion
 from deepseek_ocr_rag.document import Page
 from deepseek_ocr_rag.geometry import Box, PdfView
 from deepseek_ocr_rag.viewers import (
@@ -22,6 +22,8 @@ from deepseek_ocr_rag.viewers import (
     to_textract,
     united,
 )
+
+from ..citing import cite as cite_by_hand
 
 LINE, NEXT = Box(left=0.1, top=0.2, right=0.9, bottom=0.25), Box(left=0.1, top=0.25, right=0.4, bottom=0.3)
 PICTURE = Page(number=1, label="1", width=1000, height=2000)
@@ -120,18 +122,7 @@ def test_no_items_where_only_the_page_is_known(cite: Any) -> None:
 )
 def test_there_and_back(sides: list[float], width: float, height: float, scale: float) -> None:
     box = Box.from_fractions(*sides)
-    citation = Citation(
-        document_id="",
-        source="",
-        chunk_id="",
-        quote="",
-        status="verified",
-        score=1,
-        precision="line",
-        regions=(CitationRegion(page_number=1, boxes=(box,)),),
-        start=0,
-        end=0,
-    )
+    citation = cite_by_hand(box, page=1)
     page = Page(number=1, label="1", width=width, height=height)
     (found,) = to_pixels(citation, [page], scale=scale)
     left, top, right, bottom = found["rects"][0]

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.cite import Citation, CitationRegion
 from deepseek_ocr_rag.document import Page
 from deepseek_ocr_rag.geometry import Box
 from deepseek_ocr_rag.viewers import (
@@ -21,6 +20,8 @@ from deepseek_ocr_rag.viewers import (
     to_streamlit,
     to_web_annotation,
 )
+
+from ..citing import cite as cite_by_hand
 
 LINE, NEXT = Box(left=0.1, top=0.2, right=0.9, bottom=0.25), Box(left=0.1, top=0.25, right=0.4, bottom=0.3)
 PAGE = Page(number=7, label="5", width=500, height=1000)
@@ -143,18 +144,7 @@ def test_nothing_is_drawn_where_only_the_page_is_known(cite: Any) -> None:
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.sampled_from(["pixel", "percent"]))
 def test_there_and_back(sides: list[float], unit: Any) -> None:
     box = Box.from_fractions(*sides)
-    citation = Citation(
-        document_id="",
-        source="",
-        chunk_id="",
-        quote="",
-        status="verified",
-        score=1,
-        precision="line",
-        regions=(CitationRegion(page_number=7, boxes=(box,)),),
-        start=0,
-        end=0,
-    )
+    citation = cite_by_hand(box, page=7)
     made = to_web_annotation(citation, [PAGE], source="{page}", unit=unit, scale=2)
     value = made["target"]["selector"][0]["value"].removeprefix("xywh=").removeprefix("percent:")
     x, y, width, height = map(float, value.split(","))

@@ -9,7 +9,7 @@ without a place: its context is known, to be shown pale, and no line of it is ca
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,7 +18,7 @@ from ..cite import AROUND, Citation, CitationRegion, locate
 from ..document import Document
 from ..geometry import Box
 from ..landing import precision_of, source_of, spots
-from ..passage import Passage
+from ..passage import Passage, as_passage
 from .numbered import passage_lines
 from .support import Evidence
 
@@ -57,7 +57,7 @@ class Claims:
 
     def __init__(self, passages: Sequence[Passage | Chunk], *, documents: Sequence[Document] = ()) -> None:
         self._documents = {document.id: document for document in documents}
-        self._passages = [_placed(where, self._documents) for where in passages]
+        self._passages = [as_passage(where, self._documents.get(where.document_id)) for where in passages]
         self._evidence = Evidence([passage.text for passage in self._passages])
         self._known: dict[tuple[int, str], Place] = {}
 
@@ -147,13 +147,6 @@ def cite_span(passage: Passage, start: int, end: int) -> Citation:
         prefix=passage.text[max(0, start - AROUND) : start],
         suffix=passage.text[end : end + AROUND],
     )
-
-
-def _placed(where: Passage | Chunk, documents: Mapping[str, Document]) -> Passage:
-    """What is cited, with the places that its document knows, where that is at hand."""
-    if isinstance(where, Passage):
-        return where
-    return Passage.from_chunk(where, document=documents.get(where.document_id))
 
 
 def _is_telling(claim: str) -> bool:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from ..anchors import Chunk
 from ..chunking.breaks import pieces, sentences
-from ..passage import Passage
+from ..passage import Passage, as_passage
 from ..syntax import item_marker
 from .markers import LONGEST_MARKER, parse_marker
 
@@ -51,11 +51,6 @@ def numbered_sources(passages: Sequence[Passage | Chunk]) -> str:
     ``cite_answer`` and ``CitedStream`` are to be given the same passages in the same order.
     """
     return "\n\n".join(_source(number, as_passage(where)) for number, where in enumerate(passages, 1))
-
-
-def as_passage(where: Passage | Chunk) -> Passage:
-    """A chunk as a passage."""
-    return where if isinstance(where, Passage) else Passage.from_chunk(where)
 
 
 @lru_cache(maxsize=256)

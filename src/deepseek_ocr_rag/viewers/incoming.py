@@ -18,7 +18,7 @@ from ..answering.claims import Claims, cite_span
 from ..answering.numbered import passage_lines
 from ..cite import Citation, CitationRegion, locate
 from ..document import Document
-from ..passage import Passage
+from ..passage import Passage, as_passage
 from .places import Json
 
 Where = Passage | Chunk | Document
@@ -62,7 +62,7 @@ def to_anthropic_document(where: Passage | Chunk, *, title: str = "", context: s
 
 def to_anthropic_search_result(where: Passage | Chunk, *, title: str = "", source: str = "") -> Json:
     """A ``search_result`` block of a request to Claude or of a tool's result; see :func:`to_anthropic_document`."""
-    passage = _as_passage(where)
+    passage = as_passage(where)
     address = source or passage.source or passage.document_id or "document"
     return {
         "type": "search_result",
@@ -93,8 +93,8 @@ def from_anthropic(given: Given, passages: Sequence[Where]) -> Citation:
         # Both count from 1, and the end is the first page that is not cited.
         first, end = _count(given.get("start_page_number")), _count(given.get("end_page_number"))
         said = locate(_text(given.get("cited_text")), where, hint_page=first)
-        return said if _is_found(said) else _on_pages(_as_passage(where), first or 0, (end or 1) - 1)
-    passage = _as_passage(where)
+        return said if _is_found(said) else _on_pages(as_passage(where), first or 0, (end or 1) - 1)
+    passage = as_passage(where)
     if kind == "char_location":
         start, stop = _count(given.get("start_char_index")), _count(given.get("end_char_index"))
         return _at(passage, start or 0, stop or 0)
@@ -218,14 +218,8 @@ def _sentence_before(text: str, place: int) -> tuple[int, int]:
 
 
 def _content(where: Passage | Chunk) -> list[Json]:
-    passage = _as_passage(where)
+    passage = as_passage(where)
     return [{"type": "text", "text": passage.text[start:end]} for start, end in passage_lines(passage.text)]
-
-
-def _as_passage(where: Where) -> Passage:
-    if isinstance(where, Passage):
-        return where
-    return Passage.from_document(where) if isinstance(where, Document) else Passage.from_chunk(where)
 
 
 def _at(passage: Passage, start: int, end: int) -> Citation:
@@ -259,7 +253,7 @@ class _Library:
         if name is None:
             return None
         if name not in self._opened:
-            passage = _as_passage(self._documents[name])
+            passage = as_passage(self._documents[name])
             self._opened[name] = passage, Claims([passage])
         return self._opened[name]
 
