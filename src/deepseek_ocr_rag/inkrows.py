@@ -114,8 +114,8 @@ def _levelled(ink: Pixels, slope: float) -> tuple[Pixels, int]:
     levelled = np.zeros((height + 2 * reach, width), dtype=bool)
     steps = np.round(slope * np.arange(width)).astype(int)
     for step in np.unique(steps).tolist():
-        first, last = np.searchsorted(steps * np.sign(slope), [step * np.sign(slope)] * 2, side="left")
-        last = np.searchsorted(steps * np.sign(slope), step * np.sign(slope), side="right")
+        (columns,) = np.nonzero(steps == step)  # in one run, since the steps ascend or descend
+        first, last = int(columns[0]), int(columns[-1]) + 1
         levelled[reach - step : reach - step + height, first:last] = ink[:, first:last]
     return levelled, reach
 
