@@ -27,7 +27,7 @@ def zipped(entries: dict[str, bytes], *, comment: bytes = b"") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in entries.items():
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name), data)  # dated 1980: these bytes name tests, alike in every worker
         archive.comment = comment
     return buffer.getvalue()
 
