@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag import align, folding, grounding, tables
-from deepseek_ocr_rag.align import align_blocks, page_trust
+from deepseek_ocr_rag.align import align_blocks
 from deepseek_ocr_rag.document import Block, BlockKind, Line
 from deepseek_ocr_rag.geometry import Box, bounding_box
 from deepseek_ocr_rag.recognition import Word
@@ -295,8 +295,6 @@ def test_whatever_comes_lines_are_sound(
             at = word.end
     if kind is BlockKind.TABLE:
         assert all(not re.search(r"(?<!\\)\|", text[line.start : line.end]) for line in aligned.lines)
-    trust = page_trust((item,), mine)
-    assert trust is None or 0 <= trust <= 1
 
 
 @settings(max_examples=60, deadline=None)
@@ -312,36 +310,6 @@ def test_what_the_page_says_is_found_line_by_line(lines: list[str]) -> None:
     aligned = one(block(text), typeset(*lines))
     assert said(aligned) == lines
     assert words_said(aligned) == [line.split() for line in lines]
-    assert page_trust((aligned,), typeset(*lines)) == 1
-
-
-# --- trust ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("said_there", "lines", "trust"),
-    [
-        ("all of it", ("all of it",), 1.0),
-        ("ALL of it, and more", ("all of", "“it”"), 1.0),
-        ("half", ("half missing",), 0.5),
-        ("twice", ("twice twice",), 0.5),
-        ("a grounded answer", ("a groun-", "ded answer"), 1.0),
-        ("high- quality", ("high-", "quality"), 1.0),
-        ("well known", ("well-known",), 1.0),
-        ("没有空格", ("没有", "空格也"), 0.8),
-        ("something else", ("no word",), 0.0),
-        ("anything", ("— • —",), None),
-        ("anything", (), None),
-    ],
-)
-def test_trust_is_the_share_of_the_page_that_is_said(
-    said_there: str, lines: tuple[str, ...], trust: float | None
-) -> None:
-    assert page_trust((block(said_there),), typeset(*lines)) == trust
-
-
-def test_trust_without_blocks_is_nothing_said() -> None:
-    assert page_trust((), typeset("a page")) == 0.0
 
 
 # --- recorded answers of the model, and the pages that they are of ----------------------------------------------------
@@ -390,7 +358,6 @@ def test_recorded_pages_get_their_lines(pdf: str, answer: str) -> None:
         for line in item.lines:
             there = " ".join(word.text for word in words if line.box.holds_center_of(word.box))
             assert fuzz.ratio(bare(item.text[line.start : line.end]), bare(there)) > 90
-    assert 0.7 < (page_trust(blocks, words) or 0) <= 1  # a running head, and text without a box, are left out
 
 
 def test_a_recorded_table_gets_a_line_per_cell() -> None:

@@ -146,6 +146,14 @@ def test_a_fixed_mode_is_taken_as_it_is(resolution: str) -> None:
     assert chosen.reason.endswith("as asked")
 
 
+@pytest.mark.parametrize("resolution", ["auto", "base"])
+def test_a_page_is_cut_into_as_many_parts_as_are_wanted(resolution: str) -> None:
+    chosen = plan(a4(11), resolution=resolution, parts=2)  # type: ignore[arg-type]
+    assert (chosen.columns, chosen.rows) == (1, 2)
+    assert "characters" not in chosen.reason
+    assert plan(a4(11), resolution="auto", parts=1) == plan(a4(11))
+
+
 @given(
     st.builds(
         Look,
@@ -158,9 +166,10 @@ def test_a_fixed_mode_is_taken_as_it_is(resolution: str) -> None:
     ),
     st.sampled_from(["auto", "tiny", "gundam"]),
     st.integers(0, 5000),
+    st.integers(1, 40),
 )
-def test_every_page_has_a_bounded_plan(look: Look, resolution: str, max_side: int) -> None:
-    chosen = plan(look, resolution=resolution, max_side=max_side)  # type: ignore[arg-type]
+def test_every_page_has_a_bounded_plan(look: Look, resolution: str, max_side: int, parts: int) -> None:
+    chosen = plan(look, resolution=resolution, max_side=max_side, parts=parts)  # type: ignore[arg-type]
     assert isinstance(chosen, Plan)
     assert 1 <= chosen.long_side <= min(LONGEST, look.pixels or LONGEST)
     assert 1 <= chosen.columns * chosen.rows <= MOST_TILES

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -34,7 +33,6 @@ MAX_COMPARISONS = 200_000_000
 """Tokens times tokens beyond which nothing is aligned: an honest page stays far under it, memory is 1 bit each."""
 
 _CELL_BORDER = re.compile(r"(?<!\\)\||\n")
-_HYPHENS = ("-", "\u2010", "\u2011", "\u00ad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,43 +76,6 @@ def align_blocks(
         return blocks
     page = _PageWords(words)
     return tuple(_align(block, page, source) if _wants_lines(block) else block for block in blocks)
-
-
-def page_trust(blocks: tuple[Block, ...], words: tuple[Word, ...]) -> float | None:
-    """How much of the page's text layer the blocks say: the share of its word tokens, 0 to 1.
-
-    A word counts as often as it stands on the page; a word that is hyphenated over two lines counts where the blocks
-    have it in one piece.
-
-    Returns:
-        The share, or None where the page has no words to compare with.
-    """
-    said = Counter(token.folded for block in blocks for token in tokens(block.text))
-    total = found = 0
-    carried: list[str] = []
-    for word in words:
-        parts = word_tokens(word.text)
-        total += len(parts)
-        if carried and parts and said[carried[0] + parts[0]] > 0:
-            said[carried[0] + parts[0]] -= 1
-            found += 2
-            parts, carried = parts[1:], []
-        found += _take(said, carried)
-        hyphenated = bool(parts) and word.text.endswith(_HYPHENS)
-        carried = list(parts[-1:]) if hyphenated else []
-        found += _take(said, parts[:-1] if hyphenated else parts)
-    found += _take(said, carried)
-    return found / total if total else None
-
-
-def _take(said: Counter[str], wanted: Sequence[str]) -> int:
-    """Take tokens out of what was said; how many were there."""
-    found = 0
-    for token in wanted:
-        if said[token] > 0:
-            said[token] -= 1
-            found += 1
-    return found
 
 
 def _wants_lines(block: Block) -> bool:

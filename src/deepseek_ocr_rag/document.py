@@ -154,6 +154,12 @@ class Table:
         if self.rows * self.columns > MAX_PLACES:
             raise ValueError(f"{self.rows} x {self.columns} places are more than {MAX_PLACES}")
 
+    def turned(self, degrees: QuarterTurn) -> Table:
+        """The table after the page is turned clockwise: other boxes, the same grid."""
+        return replace(
+            self, cells=tuple(replace(cell, box=cell.box and cell.box.turned(degrees)) for cell in self.cells)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
@@ -191,6 +197,17 @@ class Block:
     image: str = ""
     """Path or address of the figure's picture, where figures were saved; never the picture itself."""
 
+    def turned(self, degrees: QuarterTurn) -> Block:
+        """The block after the page is turned clockwise by a quarter turn or several."""
+        if degrees == 0:
+            return self
+        return replace(
+            self,
+            boxes=tuple(box.turned(degrees) for box in self.boxes),
+            lines=tuple(line.turned(degrees) for line in self.lines),
+            table=self.table and self.table.turned(degrees),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
@@ -203,6 +220,8 @@ class Page:
     status: PageStatus = "ok"
     engine: str = ""
     trust: float | None = None
+    """Of the page's own words (text layer, else OCR where wanted) and a model's answer, the share that each has of the
+    other, whichever is less; None where there is nothing to compare with. See :mod:`.trust`."""
     blocks: tuple[Block, ...] = ()
     warnings: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)

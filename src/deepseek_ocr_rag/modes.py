@@ -187,7 +187,7 @@ def gundam_side(look: Look, *, max_side: int = 0) -> int:
     return int(_filled(look, 1, 1, max_side))
 
 
-def plan(look: Look, *, resolution: Resolution = "auto", max_side: int = 0) -> Plan:
+def plan(look: Look, *, resolution: Resolution = "auto", max_side: int = 0, parts: int = 1) -> Plan:
     """Decide how a page is drawn.
 
     Args:
@@ -195,10 +195,11 @@ def plan(look: Look, *, resolution: Resolution = "auto", max_side: int = 0) -> P
         resolution: ``auto`` is the smallest mode that shows the smallest text, and tiles where none does or where the
             answer would be too long. Another one is taken as it is, without tiles.
         max_side: Pixels that no side of a picture that is sent may exceed; 0 is none.
+        parts: The page is cut into at least so many tiles.
     """
     sides: dict[Mode, int] = {mode: row.side for mode, row in MODES.items()} | {"gundam": gundam_side(look)}
     limit = min(look.pixels or LONGEST, max_side or LONGEST, LONGEST)
-    if resolution != "auto":
+    if resolution != "auto" and parts == 1:
         side = max(1, min(sides[resolution], limit))
         reason = f"{resolution}, {_size(look, side)}{_limit(look, side)}: as asked"
         return Plan(mode=resolution, long_side=side, reason=reason)
@@ -206,9 +207,9 @@ def plan(look: Look, *, resolution: Resolution = "auto", max_side: int = 0) -> P
     least = sides["base"] if look.is_estimate else 0
     needed = max(look.needed, least if look.text_height > 0 else sides["gundam"])
     wanted = min(look.needed, look.pixels or LONGEST, LONGEST)
-    parts = math.ceil(look.characters / DENSE)
-    if parts > 1 or wanted * COARSE / LEGIBLE > largest:
-        return _tiled(look, wanted=wanted, parts=parts, max_side=max_side)
+    needed_parts = math.ceil(look.characters / DENSE)
+    if max(parts, needed_parts) > 1 or wanted * COARSE / LEGIBLE > largest:
+        return _tiled(look, wanted=wanted, parts=max(parts, needed_parts), max_side=max_side)
     mode: Mode = next((mode for mode, side in sides.items() if side >= needed), "gundam")
     side = max(1, min(sides[mode], limit))
     return Plan(mode=mode, long_side=side, reason=f"{mode}, {_size(look, side)}{_limit(look, side)}: {_why(look)}")
@@ -223,7 +224,8 @@ def _tiled(look: Look, *, wanted: float, parts: int, max_side: int) -> Plan:
     enough = [grid for grid in grids if shown[grid] >= min(ENOUGH * wanted, most)]
     columns, rows = min(enough, key=lambda grid: (grid[0] * grid[1], grid[0]))
     side = max(1, int(min(shown[columns, rows], look.pixels or LONGEST, LONGEST)))
-    why = f"{look.characters} characters are too many for one answer" if parts > 1 else _why(look)
+    is_long = parts > 1 and look.characters > DENSE
+    why = f"{look.characters} characters are too many for one answer" if is_long else _why(look)
     reason = f"gundam, {_size(look, side)} in {columns}x{rows} tiles{_limit(look, side)}: {why}"
     return Plan(mode="gundam", long_side=side, columns=columns, rows=rows, reason=reason)
 

@@ -13,7 +13,7 @@ from .engines.retry import RetryPolicy
 from .errors import DeepSeekOCRError
 from .modes import Resolution
 from .prompts import PAGE_TASKS, Task, prompt_for
-from .recognition import ImageRequest, LineEvidence, LocalRequest
+from .recognition import ImageRequest, LineEvidence, LocalRequest, SuspectPages
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class ReadOptions:
         lines: What tells where the lines of blocks stand that the model gave boxes alone, and that the text layer does
             not show: the page's ink (``auto``, ``ink``), the offline OCR and where that fails the ink (``ocr``), or
             nothing (``none``). Scans get their lines by this.
+        suspect: What is done about a page that has what the model's answer lacks, or other numbers, by the words of
+            its text layer, or of OCR with ``lines="ocr"``: its status is ``suspect`` and its warnings say why
+            (``keep``); besides, what is missing is put in from those words (``fill``), or the model reads the page's
+            halves and the better reading counts (``reread``).
         pages: ``"1-3,7"``, a number or numbers, counted from 1; None is all.
         password: For encrypted PDFs. Never shown.
         allow_urls: Whether http and https inputs are fetched.
@@ -113,6 +117,7 @@ class ReadOptions:
     fallback: Engine | Literal["local", "none"] = "local"
     figures: FigureOptions | None = None
     lines: LineEvidence = "auto"
+    suspect: SuspectPages = "keep"
     pages: str | int | tuple[int, ...] | None = None
     password: str = field(default="", repr=False)
     allow_urls: bool = False
@@ -131,12 +136,11 @@ class ReadOptions:
             raise ValueError(f"fallback={self.fallback!r}: pass 'local', 'none' or an engine object")
         if self.on_error not in (None, "raise", "skip"):
             raise ValueError(f"on_error={self.on_error!r}: pass 'raise', 'skip' or None")
-        if self.lines not in get_args(LineEvidence):
-            raise ValueError(f"lines={self.lines!r}: pass one of {', '.join(get_args(LineEvidence))}")
+        for name, known in (("lines", LineEvidence), ("suspect", SuspectPages), ("resolution", Resolution)):
+            if getattr(self, name) not in get_args(known):
+                raise ValueError(f"{name}={getattr(self, name)!r}: pass one of {', '.join(get_args(known))}")
         if self.workers < 0 or self.page_seconds <= 0:
             raise ValueError("workers must not be negative, and page_seconds must be positive")
-        if self.resolution not in get_args(Resolution):
-            raise ValueError(f"resolution={self.resolution!r}: pass one of {', '.join(get_args(Resolution))}")
         if self.engine != "auto" and (ignored := _set_for_servers(self)):
             whose = "engine='local' asks no server" if self.engine == "local" else "set them on the engine object"
             raise ValueError(f"{', '.join(ignored)}: would be ignored; {whose}")

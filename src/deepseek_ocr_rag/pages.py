@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import accumulate, islice
 
-from .align import align_blocks, page_trust
+from .align import align_blocks
 from .allot import ink_lines, wants_ink
 from .blocks import build_blocks
 from .document import Block, Page
 from .errors import DeepSeekOCRError, EngineError
-from .geometry import Box, QuarterTurn, inverse_turn
+from .geometry import Box, inverse_turn
 from .prompts import Task
-from .recognition import DocumentFacts, EvidenceRequest, LocalRequest, PageImage, Recognition
+from .recognition import DocumentFacts, EvidenceRequest, LocalRequest, PageImage, Recognition, turned_words
 from .usage import Usage
 
 MOST_PLACES, MOST_AREA = 400, 8.0
@@ -33,9 +33,7 @@ CLEARLY_MORE = 1.1
 def read_page(image: PageImage, recognition: Recognition, *, task: Task) -> Page:
     """A page of blocks: regions typed, lines found by the page's words, boxes on the page as displayed."""
     blocks, warnings = build_blocks(recognition, task=task)
-    words = tuple(replace(word, box=word.box.turned(image.turn)) for word in image.words)
-    blocks = align_blocks(blocks, words=words)
-    trust = page_trust(blocks, words)
+    blocks = align_blocks(blocks, words=turned_words(image.words, image.turn))
     return Page(
         number=image.page_number,
         label=image.label or str(image.page_number),
@@ -44,8 +42,7 @@ def read_page(image: PageImage, recognition: Recognition, *, task: Task) -> Page
         view=image.view,
         status=recognition.status,
         engine=recognition.engine,
-        trust=trust,
-        blocks=tuple(_turned(block, inverse_turn(image.turn)) for block in blocks),
+        blocks=tuple(block.turned(inverse_turn(image.turn)) for block in blocks),
         warnings=(*recognition.warnings, *warnings),
         usage=recognition.usage,
         turn=image.turn,
@@ -53,10 +50,19 @@ def read_page(image: PageImage, recognition: Recognition, *, task: Task) -> Page
     )
 
 
-def evidence_request(page: Page, *, ocr: LocalRequest | None = None) -> EvidenceRequest | None:
-    """What has to be looked up to place the lines of blocks that have boxes alone; None where none has."""
+def evidence_request(
+    page: Page, *, ocr: LocalRequest | None = None, lacks_words: bool = False
+) -> EvidenceRequest | None:
+    """What has to be looked up to place the lines of blocks that have boxes alone; None where nothing has to be.
+
+    Args:
+        page: A page as displayed.
+        ocr: How it is read by OCR, if it is to be.
+        lacks_words: Whether OCR is wanted for its words, too, since the page has none of its own.
+    """
     boxes = _asked(_upright(page))
-    return EvidenceRequest(boxes=boxes, turn=page.turn, ocr=ocr) if boxes else None
+    is_wanted = bool(boxes) or (ocr is not None and lacks_words)
+    return EvidenceRequest(boxes=boxes, turn=page.turn, ocr=ocr) if is_wanted else None
 
 
 def with_evidence(page: Page, found: PageImage) -> Page:
@@ -68,18 +74,18 @@ def with_evidence(page: Page, found: PageImage) -> Page:
     """
     blocks = _upright(page)
     inked = dict(zip(_asked(blocks), found.inked, strict=False))
-    words = tuple(replace(word, box=word.box.turned(page.turn)) for word in found.read)
+    words = turned_words(found.read, page.turn)
     blocks = align_blocks(blocks, words=words, source="ocr") if words else blocks
     sides = (page.width, page.height) if page.turn % 180 else (page.height, page.width)
     blocks = ink_lines(blocks, inked, shape=sides[0] / max(sides[1], 1e-6))
     back = inverse_turn(page.turn)
     return replace(
-        page, blocks=tuple(_turned(block, back) for block in blocks), warnings=(*page.warnings, *found.warnings)
+        page, blocks=tuple(block.turned(back) for block in blocks), warnings=(*page.warnings, *found.warnings)
     )
 
 
 def _upright(page: Page) -> tuple[Block, ...]:
-    return tuple(_turned(block, page.turn) for block in page.blocks)
+    return tuple(block.turned(page.turn) for block in page.blocks)
 
 
 def _asked(blocks: Iterable[Block]) -> tuple[Box, ...]:
@@ -138,18 +144,3 @@ def better_page(page: Page, other: Page) -> Page:
 
 def _letters(page: Page) -> int:
     return sum(char.isalnum() for block in page.blocks for char in block.text)
-
-
-def _turned(block: Block, degrees: QuarterTurn) -> Block:
-    if degrees == 0:
-        return block
-    table = block.table and replace(
-        block.table,
-        cells=tuple(replace(cell, box=cell.box and cell.box.turned(degrees)) for cell in block.table.cells),
-    )
-    return replace(
-        block,
-        boxes=tuple(box.turned(degrees) for box in block.boxes),
-        lines=tuple(line.turned(degrees) for line in block.lines),
-        table=table,
-    )

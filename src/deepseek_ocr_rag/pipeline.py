@@ -26,8 +26,9 @@ from .flow import in_order, iterate
 from .listing import expand, is_collection, is_single
 from .options import Failure, Progress, ReadOptions, evidence_ocr, make_engine, make_fallback
 from .pages import DOUBTFUL, better_page, blank_page, evidence_request, failed_page, read_page, with_evidence
-from .recognition import DocumentFacts, PageImage, PageRequest, Recognition
+from .recognition import DocumentFacts, PageImage, PageRequest, Recognition, Word
 from .source import Input, Source, SourceOptions, parse_pages, resolve
+from .suspects import hidden_request, in_parts, judged_page, page_trust, seen_words, surer_page
 
 if TYPE_CHECKING:
     from .render import WorkerPool
@@ -189,31 +190,43 @@ class _Station:
         """
         if isinstance(job, Failure):
             return None
-        page = await self._read_by(self._engine, job)
-        if page.status in DOUBTFUL and self._fallback is not None:
-            page = better_page(page, await self._read_by(self._fallback, job))
-        page = await self._with_lines(page, job)
+        page = await self._read_and_judge(job, self._engine.request)
+        wanted = in_parts(self._engine.request) if self._options.suspect == "reread" else None
+        if page.status == "suspect" and wanted is not None:
+            page = surer_page(page, await self._read_and_judge(job, wanted))
         page = await self._with_figures(page, job)
         if page.status not in ("ok", "empty"):
             logger.warning("%s, page %d: %s. %s", job.source.name, page.number, page.status, " ".join(page.warnings))
         # What opening the file told (frames of a GIF that are not read) is said on the first page.
         return replace(page, warnings=(*job.facts.warnings, *page.warnings)) if job.is_first else page
 
-    async def _read_by(self, engine: Engine, job: _Job) -> Page:
+    async def _read_and_judge(self, job: _Job, request: PageRequest) -> Page:
+        """A page with its lines and its trust, by the engine or whoever stands in for it."""
+        page, words = await self._read_by(self._engine, job, request)
+        if page.status in DOUBTFUL and self._fallback is not None:
+            page = better_page(page, (await self._read_by(self._fallback, job, self._fallback.request))[0])
+        if page.status in ("fallback", "empty", "failed"):
+            words = None
+        page, read = await self._with_lines(page, job, lacks_words=words == ())
+        return page if words is None else await self._with_trust(page, job, words=words, read=read)
+
+    async def _read_by(self, engine: Engine, job: _Job, request: PageRequest) -> tuple[Page, tuple[Word, ...] | None]:
+        """A page, and its text layer's words where a model read it: they prove nothing on an engine that read them."""
         image = PageImage(page_number=job.page_number, page_width=0, page_height=0, source=job.source.name)
         try:
-            image = await self._visit(job, engine.request)
+            image = await self._visit(job, request)
             if image.is_blank:
-                return blank_page(image, job.facts, task=self._options.task)
+                return blank_page(image, job.facts, task=self._options.task), None
             recognition = await self._recognize(engine, image)
             self._has_answered = self._has_answered or engine is self._engine
-            return read_page(image, recognition, task=self._options.task)
+            words = image.words if recognition.regions is None else None
+            return await asyncio.to_thread(read_page, image, recognition, task=self._options.task), words
         except EngineMisconfigured as error:
             if not self._has_answered:
                 raise
-            return failed_page(image, engine.name, error)
+            return failed_page(image, engine.name, error), None
         except DeepSeekOCRError as error:
-            return failed_page(image, engine.name, error)
+            return failed_page(image, engine.name, error), None
         except Exception as error:  # an engine of the user's may raise anything; it costs its page
             logger.exception("%s, page %d: engine %s failed", job.source.name, job.page_number, engine.name)
             failed = EngineUnavailable(
@@ -222,7 +235,7 @@ class _Station:
                 page_number=job.page_number,
                 hint="See the log for where; the other pages are not affected.",
             )
-            return failed_page(image, engine.name, failed)
+            return failed_page(image, engine.name, failed), None
 
     async def _visit(self, job: _Job, request: PageRequest) -> PageImage:
         return await self._pool.visit(job.source, job.page_number, request, password=self._options.password)
@@ -234,20 +247,38 @@ class _Station:
         found: Recognition = await locator.recognize(image, task="locate", reference=self._options.reference)
         return found
 
-    async def _with_lines(self, page: Page, job: _Job) -> Page:
-        """Place lines that neither engine nor text layer places; whatever goes wrong there leaves the page as it is."""
-        wanted = evidence_request(page, ocr=evidence_ocr(self._options)) if self._options.lines != "none" else None
-        if wanted is None:
-            return page
+    async def _with_lines(self, page: Page, job: _Job, *, lacks_words: bool) -> tuple[Page, tuple[Word, ...]]:
+        """Place lines that neither engine nor text layer places; and the words that OCR read for that."""
+        wanted = evidence_request(page, ocr=evidence_ocr(self._options), lacks_words=lacks_words)
+        if wanted is None or self._options.lines == "none":
+            return page, ()
         try:
             found = await self._visit(job, PageRequest(evidence=wanted))
-            return await asyncio.to_thread(with_evidence, page, found)
-        except DeepSeekOCRError as error:
-            reason = str(error)
-        except Exception as error:  # a page is not lost for its lines
-            logger.exception("%s, page %d: lines could not be placed", job.source.name, page.number)
-            reason = f"{type(error).__name__}: {str(error)[:200]}"
-        return replace(page, warnings=(*page.warnings, f"Its lines could not be placed: {reason}"))
+            return await asyncio.to_thread(with_evidence, page, found), found.read
+        except Exception as error:  # noqa: BLE001 - a page is not lost for its lines
+            return self._without(page, job, "Its lines could not be placed", error), ()
+
+    async def _with_trust(self, page: Page, job: _Job, *, words: tuple[Word, ...], read: tuple[Word, ...]) -> Page:
+        """Weigh what a model read against the page's own words that are to be seen, else those that OCR read."""
+        try:
+            trust = await asyncio.to_thread(page_trust, page, words)
+            wanted = hidden_request(page, trust) if trust is not None else None
+            if wanted is not None:
+                found = await self._visit(job, PageRequest(evidence=wanted))
+                trust = await asyncio.to_thread(page_trust, page, seen_words(page, words, found, wanted))
+            elif trust is None and read:
+                trust = await asyncio.to_thread(page_trust, page, read, source="ocr")
+            return page if trust is None else judged_page(page, trust, fills=self._options.suspect == "fill")
+        except Exception as error:  # noqa: BLE001 - nor for doubts
+            return self._without(page, job, "It could not be compared with its own words", error)
+
+    def _without(self, page: Page, job: _Job, problem: str, error: Exception) -> Page:
+        """The page as it is, with a warning."""
+        reason = str(error)
+        if not isinstance(error, DeepSeekOCRError):
+            logger.error("%s, page %d: %s", job.source.name, page.number, problem, exc_info=error)
+            reason = f"{type(error).__name__}: {reason[:200]}"
+        return replace(page, warnings=(*page.warnings, f"{problem}: {reason}"))
 
     async def _with_figures(self, page: Page, job: _Job) -> Page:
         if self._options.figures is None:

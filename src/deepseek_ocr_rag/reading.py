@@ -19,7 +19,7 @@ from .figures import FigureOptions, FigureReading
 from .modes import Resolution
 from .options import ReadOptions, make_engine, with_engine
 from .prompts import Task
-from .recognition import LineEvidence, OcrEngine
+from .recognition import LineEvidence, OcrEngine, SuspectPages
 from .usage import Price
 
 
@@ -55,6 +55,10 @@ class Reading:
     lines: Annotated[
         LineEvidence, _option("What places lines that a model and the text layer do not: the ink, or the local OCR.")
     ] = "auto"
+    suspect: Annotated[
+        SuspectPages,
+        _option("What to do where the page's own words do not bear out the model's: say so, fill it, or ask again."),
+    ] = "keep"
     figures: Annotated[str, _option("Folder, or fsspec address, for the pictures of figures.", metavar="FOLDER")] = ""
     figures_read: Annotated[
         FigureReading, _option("Have the model read figures: charts as tables, or described in words.")
@@ -93,6 +97,7 @@ class Reading:
                 fallback=local if self.fallback == "local" else "none",
                 figures=self._figures(),
                 lines=self.lines,
+                suspect=self.suspect,
                 pages=self.pages or None,
                 password=self.password,
                 allow_urls=allow_urls,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .document import Line, OutlineEntry, PageStatus, Table
@@ -17,6 +18,10 @@ LineEvidence = Literal["auto", "ocr", "ink", "none"]
 """What tells where lines stand that neither the engine nor the text layer places: the ink (``auto``, ``ink``), the
 offline OCR and then the ink, or nothing."""
 
+SuspectPages = Literal["keep", "fill", "reread"]
+"""What is done about a page whose own words do not bear out a model's answer: the answer is kept, what it lacks is put
+in from those words, or the model is asked again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
@@ -24,6 +29,11 @@ class Word:
 
     text: str
     box: Box
+
+
+def turned_words(words: Iterable[Word], degrees: QuarterTurn) -> tuple[Word, ...]:
+    """The words of the page when it is turned clockwise."""
+    return tuple(replace(word, box=word.box.turned(degrees)) for word in words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,8 @@ class ImageRequest:
 
     resolution: Resolution = "auto"
     """The model's mode; ``auto`` is the smallest that shows the page's smallest text, with tiles for huge pages."""
+    parts: int = 1
+    """The page is cut into at least so many tiles, to be read one by one."""
     long_side: int = 0
     """Pixels of the longer side instead, whatever the resolution; 0 leaves it to that."""
     max_side: int = 0

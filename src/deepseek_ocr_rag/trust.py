@@ -9,14 +9,14 @@ measured floors are a reason to suspect a page. Where nothing can be told, nothi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .document import Block, BlockKind, LineSource
 from .evidence import Comparison
 from .geometry import Box, bounding_box
 from .lostwords import Place, is_furniture, lost_places, lost_tokens
-from .recognition import Word
+from .recognition import Inked, Word
 from .testimony import letters_profile, likeness, weight
 
 LEAST_WORDS = 12
@@ -190,6 +190,20 @@ def verdict(trust: Trust | None) -> tuple[str, ...]:
         for number in trust.changed
     ]
     return tuple(reasons)
+
+
+def without_hidden(words: tuple[Word, ...], inked: Mapping[Box, Inked]) -> tuple[Word, ...]:
+    """The words without those that nobody sees: in places where no row of ink stands at the height of the text.
+
+    A text layer may hold more than the page shows, white on white or drawn without ink; a reader of the page rightly
+    leaves that out.
+    """
+    hidden = [
+        box
+        for box, found in inked.items()
+        if not any(row.top <= box.center[1] - found.slope * box.center[0] <= row.bottom for row in found.rows)
+    ]
+    return tuple(word for word in words if not any(box.holds_center_of(word.box) for box in hidden))
 
 
 def suspicious(trust: Trust) -> tuple[LostRegion, ...]:

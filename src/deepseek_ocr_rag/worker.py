@@ -254,7 +254,7 @@ def _draw_upright(page: OpenPage, wish: ImageRequest) -> tuple[Plan, Image.Image
 
 def _planned(look: Look, wish: ImageRequest) -> Plan:
     if not wish.long_side:
-        return plan(look, resolution=wish.resolution, max_side=wish.max_side)
+        return plan(look, resolution=wish.resolution, max_side=wish.max_side, parts=wish.parts)
     side = min(limit for limit in (wish.long_side, wish.max_side, look.pixels) if limit)
     limited = " (all that there is)" if side == look.pixels < wish.long_side else ""
     return Plan(mode="gundam", long_side=side, reason=f"{side} px along the longer side{limited}: as asked")

@@ -53,6 +53,8 @@ class ReadSettings(ChunkSettings):
         figures_read: Whether the model reads figures: ``parse`` for charts as tables, ``describe`` in words.
         lines: What places the lines of scans that a model read: the ink (``auto``, ``ink``), the offline OCR and then
             the ink (``ocr``), or nothing.
+        suspect: What is done about pages whose own words do not bear out the model's answer: their status says so
+            (``keep``), what is missing is put in from those words (``fill``), or the model is asked again (``reread``).
         pages: ``"1-3,7"``, a number or numbers, counted from 1; None is all.
         password: For encrypted PDFs. Never shown.
         workers: Worker processes; 0 is one for each core, four at most.
@@ -84,6 +86,7 @@ class ReadSettings(ChunkSettings):
     figures: str = ""
     figures_read: FigureReading = "none"
     lines: Literal["auto", "ocr", "ink", "none"] = "auto"
+    suspect: Literal["keep", "fill", "reread"] = "keep"
     pages: str | int | tuple[int, ...] | list[int] | None = None
     password: SecretStr | str | None = field(default=None, repr=False)
     workers: int = 0
@@ -126,6 +129,7 @@ class ReadSettings(ChunkSettings):
             fallback=self.fallback,
             figures=self._figure_options(),
             lines=self.lines,
+            suspect=self.suspect,
             pages=tuple(self.pages) if isinstance(self.pages, list) else self.pages,
             password=_revealed(self.password),
             workers=self.workers,

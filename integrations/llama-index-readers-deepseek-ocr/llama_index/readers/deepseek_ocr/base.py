@@ -124,6 +124,11 @@ class DeepSeekOCRReader(ChunkFields, BasePydanticReader):
         description="What places the lines of scans that a model read: the ink ('auto', 'ink'), the offline OCR and "
         "then the ink ('ocr'), or nothing.",
     )
+    suspect: Literal["keep", "fill", "reread"] = Field(
+        default="keep",
+        description="What is done about pages whose own words do not bear out the model's answer: their status says so "
+        "('keep'), what is missing is put in from those words ('fill'), or the model is asked again ('reread').",
+    )
     price: Price | None = Field(default=None, description="What is paid, for the cost in events.")
     pages: str | int | list[int] | None = Field(default=None, description="Such as '1-3,7', from 1; None is all.")
     password: SecretStr | None = Field(default=None, exclude=True, repr=False, description="For encrypted PDFs.")
@@ -239,6 +244,7 @@ class DeepSeekOCRReader(ChunkFields, BasePydanticReader):
             fallback=self.fallback,
             figures=self._figures(),
             lines=self.lines,
+            suspect=self.suspect,
             pages=tuple(self.pages) if isinstance(self.pages, list) else self.pages,
             password=self.password.get_secret_value() if self.password else "",
             allow_urls=self.allow_urls,
