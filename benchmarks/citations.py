@@ -1,6 +1,6 @@
 """How well a citation lands on the words: sentences of real pages, located after three ways of reading them.
 
-    python benchmarks/citations.py ../shared/data [--pages 40] [--ways text scan model made]
+    python benchmarks/citations.py ../shared/data [--pages 40] [--ways text scan model made] [--show]
 
 Sentences are drawn at random (seeded) from born-digital pages, whose words are the truth (``truths.py``). Each page is
 read as it is (``text``); from its picture of 150 dpi by the embedded engine (``scan``); and from that picture by a
@@ -70,6 +70,7 @@ def main() -> int:
     parser.add_argument("--quotes", type=int, default=5, help="of a page")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--ways", nargs="+", default=["text", "scan", "model", "made"])
+    parser.add_argument("--show", action="store_true", help="print the quotes without a highlight, or a poor one")
     arguments = parser.parse_args()
     found = list(
         truths(
@@ -84,6 +85,8 @@ def main() -> int:
         for way in arguments.ways:
             cases = list(WAYS[way](found, arguments.data, Path(folder)))
             missed += measured(way, cases, seed=arguments.seed)
+            if arguments.show:
+                show_poor(cases)
     print("\nmissed: " + ("; ".join(missed) or "nothing"))
     return 1 if missed else 0
 
@@ -202,6 +205,18 @@ def scored(case: Case, quote: Quote, find: Locator) -> Score | None:
     chunk = case.nearest(quote.text)
     boxes = find(quote.text, chunk, case) if chunk else ()
     return score(case.truth, quote, boxes) if boxes else None
+
+
+def show_poor(cases: Sequence[Case]) -> None:
+    """Print what is not found as it stands, and what is found elsewhere."""
+    for case in cases:
+        for quote in case.truth.quotes:
+            figures = scored(case, quote, by_metadata)
+            if figures is None or figures.iou < 0.5:
+                chunk = case.nearest(quote.text)
+                status = locate(quote.text, passage(chunk, case)).status if chunk else "page without text"
+                what = f"IoU {figures.iou:.2f}" if figures else "none"
+                print(f"  {case.truth.path.name} {case.truth.page_number}: {what}, {status}: {quote.text[:120]!r}")
 
 
 def false_highlights(cases: Sequence[Case], *, seed: int) -> tuple[int, int]:

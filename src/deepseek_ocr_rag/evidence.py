@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from .document import Block, BlockKind
 from .folding import word_tokens
-from .geometry import Box
+from .geometry import Box, visual_rows
 from .recognition import Word
-from .testimony import Heard, Said, said_tokens, visual_rows
+from .testimony import Heard, Said, said_tokens
 
 MARGIN = 0.006
 """How far over a block's box a word's middle may lie, in fractions of the page."""
@@ -305,5 +305,5 @@ class _Places:
         tokens_of: dict[int, list[int]] = {}
         for at in theirs:
             tokens_of.setdefault(self._heard[at].word, []).append(at)
-        rows = visual_rows([(word, self._words[word].box) for word in at_words])
-        return [at for row in rows for word in row for at in tokens_of[word]]
+        rows = visual_rows([self._words[word].box for word in at_words])
+        return [at for row in rows for place in row for at in tokens_of[at_words[place]]]

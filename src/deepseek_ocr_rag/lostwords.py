@@ -12,8 +12,8 @@ from itertools import islice, pairwise
 
 from .document import BlockKind
 from .evidence import Comparison
-from .geometry import Box, bounding_box
-from .testimony import visual_rows, weight
+from .geometry import Box, bounding_box, visual_rows
+from .testimony import weight
 
 EDGE = 0.09
 """Running heads and feet stand within this share of the page from its edges."""
@@ -110,12 +110,11 @@ def _is_numbering(page: Comparison, place: Place) -> bool:
 
 def _lost_lines(page: Comparison, of_word: dict[int, list[int]]) -> Iterator[list[int]]:
     """Stretches of a line, from a lost word to a lost word, with short holes."""
-    with_tokens = {token.word for token in page.heard}
-    placed = [(at, word.box) for at, word in enumerate(page.words) if at in with_tokens]
-    for row in visual_rows(placed):
+    with_tokens = sorted({token.word for token in page.heard})
+    for row in visual_rows([page.words[word].box for word in with_tokens]):
         stretch: list[int] = []
         hole: list[int] = []
-        for word in row:
+        for word in (with_tokens[place] for place in row):
             if stretch and (len(hole) > HOLE or _is_apart(page, (hole or stretch)[-1], word)):
                 yield stretch
                 stretch, hole = [], []

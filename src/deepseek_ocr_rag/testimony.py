@@ -1,4 +1,4 @@
-"""What a page and an answer about it say, as tokens that can be compared, and lines as they are seen.
+"""What a page and an answer about it say, as tokens that can be compared.
 
 Names of tags and of LaTeX commands are said by nobody. What an answer writes as a formula is soft: the page has it in
 other letters, in another order.
@@ -15,7 +15,6 @@ from functools import lru_cache
 
 from .document import Block, BlockKind
 from .folding import stands_alone, tokens
-from .geometry import Box
 
 _MARKUP = re.compile(r"</?(?:br|su[bp]|center)\s{0,3}/?>|\\[A-Za-z]+|&[a-z]{2,8};")
 _MATH = re.compile(
@@ -79,14 +78,3 @@ def likeness(one: Counter[str], other: Counter[str]) -> float:
 def weight(folded: str) -> float:
     """How much of a word a token is: a character of a script without spaces is about half of one."""
     return 0.5 if stands_alone(folded[0]) else 1.0
-
-
-def visual_rows(placed: Iterable[tuple[int, Box]]) -> list[list[int]]:
-    """Numbers of boxes, those that stand on one line together, lines from the top, each from left to right."""
-    rows: list[list[tuple[int, Box]]] = []
-    for number, box in sorted(placed, key=lambda each: each[1].center[1]):
-        if rows and abs(box.center[1] - rows[-1][0][1].center[1]) < 0.5 * min(box.height, rows[-1][0][1].height):
-            rows[-1].append((number, box))
-        else:
-            rows.append([(number, box)])
-    return [[number for number, _ in sorted(row, key=lambda each: each[1].left)] for row in rows]
