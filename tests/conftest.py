@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from deepseek_ocr_rag import Document, read
 
@@ -29,17 +30,30 @@ def make_sample() -> Iterator[ModuleType]:
 
 
 @pytest.fixture(scope="session")
-def sample(make_sample: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def run_folder(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
+    """A folder of this run, which all of its processes share."""
+    folder = tmp_path_factory.getbasetemp().parent / f"run-{testrun_uid}"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample(make_sample: ModuleType, run_folder: Path) -> tuple[Path, dict[str, Any]]:
     """The sample document and its truth."""
-    path = tmp_path_factory.mktemp("sample") / "sample.pdf"
-    truth = make_sample.make_sample(path)
+    path = run_folder / "sample.pdf"
+    with FileLock(run_folder / "sample.lock"):
+        truth = path.with_suffix(".truth.json") if path.exists() else make_sample.make_sample(path)
     return path, json.loads(truth.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
 def sample_document(sample: tuple[Path, dict[str, Any]]) -> Document:
     """The sample document, read once by the embedded engine."""
-    return next(iter(read(sample[0])))
+    kept = sample[0].with_suffix(".document.json")
+    with FileLock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            kept.write_text(json.dumps(next(read(sample[0])).to_dict()), encoding="utf-8")
+    return Document.from_dict(json.loads(kept.read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")
