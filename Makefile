@@ -4,13 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := -e ".[local,heic]" -e integrations/llama-index-readers-deepseek-ocr -e integrations/langchain-deepseek-ocr
 
-.PHONY: demo chat test check format lint types bench clean
+.PHONY: demo chat pdfjs test check format lint types bench clean
 
 demo: $(VENV)/.installed  ## read the sample document, ask it questions, highlight the answers
 	$(BIN)/deepseek-ocr-rag demo -o out/demo
 
 chat: $(VENV)/.installed-chat  ## the citation chat with a sample library; ARGS="FILE or FOLDER ..." adds documents
 	$(BIN)/python -m examples.citation_chat $(ARGS)
+
+pdfjs: $(VENV)/.installed  ## pdf.js by npm, for the chat and the tests in a browser
+	$(BIN)/python -m examples.citation_chat.fetch_pdfjs
 
 test: $(VENV)/.installed-dev  ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadscope

@@ -86,3 +86,8 @@ def _target(name: str) -> str:
 
 def _integrity(data: bytes) -> str:
     return "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
+    fetch(Path(__file__).parent / "static" / "vendor" / "pdfjs")
