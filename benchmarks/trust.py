@@ -14,8 +14,10 @@ Pages of born-digital PDFs, two of a file at most, drawn at random (seeded), and
 Each answer is judged as it is (false alarms; none may be in ``layer``), with a paragraph of 20 words and more deleted,
 with a digit changed in a number of two digits or more, with a sentence of another document added to a paragraph.
 Printed: the share of pages that are suspected, by way and change, and how many have no evidence; ``layer`` must raise
-no alarms, and need not see anything. Recorded answers that are known to differ from their pages are not counted as
-untouched. The exit code is 1 where a goal is missed.
+no alarms, and need not see anything. Not every alarm on an untouched answer is false: recorded answers that are known
+to differ from their pages are not counted; the answers of ``scan`` have OCR's mistakes, so their share has no goal; and
+those of ``ocr`` lack what is written in pictures, so that lost text counts only where the text layer has it, too.
+The exit code is 1 where a goal is missed.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pymupdf
@@ -38,6 +41,7 @@ from deepseek_ocr_rag import Box, LocalEngine
 from deepseek_ocr_rag.blocks import build_blocks
 from deepseek_ocr_rag.document import Block, BlockKind, LineSource
 from deepseek_ocr_rag.errors import DeepSeekOCRError
+from deepseek_ocr_rag.folding import word_tokens
 from deepseek_ocr_rag.recognition import PageImage, Recognition, Region, Word
 from deepseek_ocr_rag.render import WorkerPool
 from deepseek_ocr_rag.source import Source, SourceOptions, resolve
@@ -57,7 +61,7 @@ FAULTY = ("TB_det 16", "TB_det 17")
 """Recorded answers in which a 2 was read as a 3, and two titles are missing."""
 TEXT = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
 _MATH = re.compile(r"\\\(.{1,2000}?\\\)|\\\[.{1,4000}?\\\]|\$[^$]{1,400}\$", re.DOTALL)
-_NUMBER = re.compile(r"(?<![\w.,])\d[\d.,]*\d(?![\w])")
+_NUMBER = re.compile(r"(?<![\w.,])(?=[\d.,]*\d\d)\d[\d.,]*\d(?![\w])")
 _SENTENCE = re.compile(r"[A-Z][a-z][^.!?|\n]{60,240}[a-z][.!?](?=\s|\Z)")
 _AS_MODELS_WRITE = str.maketrans(
     {"\u2022": "-", "\u2013": "-", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\ufb01": "fi"}
@@ -73,10 +77,18 @@ class Case:
     blocks: tuple[Block, ...]
     words: tuple[Word, ...]
     source: LineSource = "text_layer"
+    layer: tuple[Word, ...] = ()
+    """All that the answer was made of, where that is less than the page shows."""
 
     def judged(self, blocks: tuple[Block, ...]) -> Trust | None:
         """The page's trust with these blocks instead."""
-        return page_evidence(blocks, self.words, source=self.source)
+        trust = page_evidence(blocks, self.words, source=self.source)
+        if trust is None or not self.layer:
+            return trust
+        said = set(pairwise(token for word in self.layer for token in word_tokens(word.text)))
+        lost = [(region, list(pairwise(word_tokens(region.text)))) for region in trust.lost]
+        known = [region for region, pairs in lost if sum(pair in said for pair in pairs) >= 0.5 * len(pairs)]
+        return replace(trust, lost=tuple(known))
 
 
 Change = Callable[[Case, random.Random, Sequence[str]], tuple[Block, ...] | None]
@@ -154,7 +166,7 @@ async def page_cases(
     if "scan" in ways:
         yield Case(name=name, way="scan", blocks=answer(scan.regions), words=words)
     if "ocr" in ways:
-        yield Case(name=name, way="ocr", blocks=blocks, words=tuple(words_of(scan.regions)), source="ocr")
+        yield Case(name=name, way="ocr", blocks=blocks, words=tuple(words_of(scan.regions)), source="ocr", layer=words)
 
 
 async def visit(pool: WorkerPool, source: Source, number: int, engine: LocalEngine) -> PageImage | None:
@@ -243,7 +255,8 @@ def with_a_digit_changed(case: Case, dice: random.Random, _: Sequence[str]) -> t
     at, start, end = dice.choice(places)
     text = case.blocks[at].text
     spot = dice.choice([there for there in range(start, end) if text[there].isdigit()])
-    other = dice.choice([digit for digit in "0123456789" if digit != text[spot]])
+    zero = ord(text[spot]) - int(text[spot])  # of the same script
+    other = dice.choice([chr(zero + value) for value in range(10) if value != int(text[spot])])
     return with_text(case.blocks, at, text[:spot] + other + text[spot + 1 :])
 
 
@@ -323,7 +336,7 @@ def line(
     share, milliseconds = suspected / pages, (time.perf_counter() - started) / pages * 1000
     way = cases[0].way
     print(f"{way:10} {name:10} {pages:5} {share:9.1%} {blind:11} {milliseconds:6.1f}", flush=True)
-    is_missed = share >= MOST_FALSE if change is untouched else way != "layer" and share < GOAL
+    is_missed = way != "scan" and share >= MOST_FALSE if change is untouched else way != "layer" and share < GOAL
     return [f"{way} {name} {share:.1%}"] if is_missed else []
 
 

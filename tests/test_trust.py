@@ -287,3 +287,26 @@ def test_recorded_answers_are_trusted_and_one_without_its_table_is_not() -> None
     assert any("Table 1. HPO performed" in reason for reason in verdict(without_table))
     paper = trust_of("lacerbi__inscriber/deepseek_paper_p1_raw.txt", "lacerbi__inscriber/sample_paper.pdf")
     assert verdict(paper) == ()
+
+
+def test_a_number_that_stands_elsewhere_in_the_file_is_compared_when_nothing_else_is_left() -> None:
+    place = Box(left=0.05, top=0.55, right=0.95, bottom=0.6)
+    said = "identification page : 1/1 modele 160 annee: 9019"
+    heading = Block(id="p1-b9", kind=BlockKind.HEADING, text=said, page_number=1, boxes=(place,))
+    there = "identification modele 160 annee: 2019 page : 1/1"
+    line = [
+        Word(text=text, box=Box(left=0.06 + 0.1 * at, top=0.56, right=0.14 + 0.1 * at, bottom=0.58))
+        for at, text in enumerate(there.split())
+    ]
+    trust = judged((*BLOCKS, heading), [*WORDS, *line])
+    assert [(number.text, number.evidence) for number in trust.changed] == [("9019", "2019")]
+
+
+def test_letters_of_many_scripts_are_no_evidence_even_against_an_answer_of_few() -> None:
+    glyphs = "ΰԔϸЇ́ ߙ ϣÎg Οϙϭʵ ˁt ÅΣ ΣÔ ƨȈƟƢǬǴƬǳƒ «ƢǻƢǰǷȍƢƥ ΰԔϸЇ́ ߙ ϣÎg ϙķϢʆi ǖş ࠒ ۉ ۈ ߓ Ե ΰചʽ ဍ"
+    words = [
+        Word(text=text, box=Box(left=0.1, top=0.1 + 0.02 * at, right=0.3, bottom=0.11 + 0.02 * at))
+        for at, text in enumerate(glyphs.split())
+    ]
+    trust = page_evidence((replace(BLOCKS[0], text="A word."),), tuple(words))
+    assert verdict(trust) == ()

@@ -227,19 +227,29 @@ class Comparison:
             if same:
                 self._mark((at,), (same.popleft(),))
                 self.exact += 1
-            elif self.said[at].folded.isdigit() and self._is_cell(at):
+            else:
                 missing.append(at)
-        self._pair_cells(missing, [there for there in self._free(theirs) if self.heard[there].folded.isdigit()])
+        self._pair_numbers(missing, self._free(theirs))
 
-    def _pair_cells(self, ours: Sequence[int], theirs: list[int]) -> None:
-        """Numbers of a table that nothing else explains, if they are few, and as long as each other."""
-        if max(len(ours), len(theirs)) > 4:
+    def _pair_numbers(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
+        """Numbers that nothing else explains, if they are few, and as long as each other.
+
+        In a table other words may be left over, too; in text they must be all that is, and of two digits or more.
+        """
+        is_table = bool(ours) and self._is_cell(ours[0])
+        if not is_table and (len(ours), len(theirs)) != (1, 1):
             return
-        for at in ours:
-            like = [there for there in theirs if len(self.heard[there].folded) == len(self.said[at].folded)]
+        least = 1 if is_table else 2
+        said = [at for at in ours if self.said[at].folded.isdigit() and not self.said[at].is_soft]
+        heard = [there for there in theirs if self.heard[there].folded.isdigit()]
+        if max(len(said), len(heard)) > 4:
+            return
+        for at in said:
+            length = len(self.said[at].folded)
+            like = [there for there in heard if len(self.heard[there].folded) == length >= least]
             if like:
                 self._differ(at, like[0])
-                theirs.remove(like[0])
+                heard.remove(like[0])
 
 
 class _Letters:

@@ -7,6 +7,7 @@ other letters, in another order.
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,9 @@ _MARKUP = re.compile(r"</?(?:br|su[bp]|center)\s{0,3}/?>|\\[A-Za-z]+|&[a-z]{2,8}
 _MATH = re.compile(
     r"\\\((.{1,2000}?)\\\)|\\\[(.{1,4000}?)\\\]|\$\$(.{1,4000}?)\$\$|\$([^$\s][^$\n]{0,300}?)\$", re.DOTALL
 )
+
+MIXED = 0.6
+"""Letters of which less than this share are of one script are nobody's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,21 @@ def likeness(one: Counter[str], other: Counter[str]) -> float:
     shared = sum(count * other[letter] for letter, count in one.items())
     norms = sum(count * count for count in one.values()) * sum(count * count for count in other.values())
     return float(shared / norms**0.5) if norms else 0.0
+
+
+def is_gibberish(profile: Counter[str]) -> bool:
+    """Whether letters are of many scripts, as where glyphs have numbers of their own; no text on earth mixes so."""
+    scripts = Counter[str]()
+    for letter, count in profile.items():
+        scripts[_script(letter)] += count
+    return max(scripts.values(), default=0) < MIXED * scripts.total()
+
+
+@lru_cache(maxsize=4096)
+def _script(letter: str) -> str:
+    """The first word of the letter's name; what Japanese mixes is one script."""
+    name = unicodedata.name(letter, "").partition(" ")[0]
+    return "CJK" if name in ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH") else name
 
 
 @lru_cache(maxsize=4096)

@@ -17,7 +17,7 @@ from .evidence import Comparison
 from .geometry import Box, bounding_box
 from .lostwords import Place, is_furniture, lost_places, lost_tokens
 from .recognition import Inked, Word
-from .testimony import letters_profile, likeness, weight
+from .testimony import is_gibberish, letters_profile, likeness, weight
 
 LEAST_WORDS = 12
 """Fewer words than these are a stamp or a page number: no evidence of what the page says."""
@@ -239,9 +239,9 @@ def _share(parts: Iterable[tuple[int, int]]) -> float:
 def _is_foreign(page: Comparison, heard: Iterable[int], answer: Counter[str]) -> bool:
     """Whether tokens of the page are of other letters than the answer: glyphs without meaning, or another script."""
     profile = letters_profile(page.heard[at].folded for at in heard)
-    if min(answer.total(), profile.total()) < ENOUGH_LETTERS:
+    if profile.total() < ENOUGH_LETTERS:
         return False
-    return likeness(answer, profile) < FOREIGN
+    return is_gibberish(profile) or (answer.total() >= ENOUGH_LETTERS and likeness(answer, profile) < FOREIGN)
 
 
 def _noise(page: Comparison) -> float:
