@@ -1,7 +1,9 @@
 import contextlib
 import json
 from dataclasses import replace
+from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,18 +19,24 @@ from deepseek_ocr_rag.metadata import (
     EXCLUDED_FROM_EMBEDDING,
     EXCLUDED_FROM_LLM,
     KEYS,
+    Known,
     chunk_metadata,
     document_metadata,
     page_metadata,
-    page_text,
     parse_regions,
+    whole_number,
 )
+from deepseek_ocr_rag.placing import Placed, markdown_places
+
+
+def page_text(page):
+    """The text that a page's regions index into, and those regions."""
+    return page.markdown, tuple(placed.region for placed in markdown_places(page.blocks))
 
 
 def document_text(made):
     """The text that a document's regions index into, and those regions."""
-    text, located = module._document_text(made)
-    return text, tuple(one.region for one in located)
+    return made.markdown, tuple(placed.region for placed in markdown_places(made.blocks()))
 
 
 OPTIONS = ChunkOptions(counter=lambda text: len(text.split()), max_tokens=60)
@@ -328,8 +336,9 @@ def test_embedder_and_model_see_what_helps_them():
     "regions",
     [
         "", "null", "{}", "[1]", "[[1,2,3]]", "[[1,0,0,1,1,0,true]]", "[[1,0,0,1,1,0,1.5]]", "[[0,0,0,1,1,0,1]]",
-        "[[1,5,0,1,1,0,1]]", "[[1,0,0,10001,1,0,1]]", "[[1,0,0,1,1,5,1]]", "[[1,0,0,1,1,-1,1]]", "[" * 100_000,
-        "[[1,0,0,1,1,0,NaN]]", "[[1,0,0,1,1,0," + "9" * 5000 + "]]", "[[1,0,0,1,1,0,1]", "x", " " * 5_000_000,
+        "[[1,5,0,1,1,0,1]]", "[[1,0,0,10001,1,0,1]]", "[[1,0,0,1,1,5,1]]", "[[1,0,0,1,1,5,5]]", "[[1,0,0,1,1,-1,1]]",
+        "[" * 100_000, "[[1,0,0,1,1,0,NaN]]", "[[1,0,0,1,1,0," + "9" * 5000 + "]]", "[[1,0,0,1,1,0,1]", "x",
+        " " * 5_000_000,
     ],
 )  # fmt: skip
 def test_regions_that_we_did_not_write_are_refused(regions):
@@ -355,7 +364,7 @@ def test_parsing_raises_nothing_else(text):
 
 
 CORNERS = st.tuples(*[st.integers(0, 10_000)] * 4)
-ROWS = st.tuples(st.integers(1, 99), CORNERS, st.integers(0, 500), st.integers(0, 500))
+ROWS = st.tuples(st.integers(1, 99), CORNERS, st.integers(0, 500), st.integers(1, 500))
 
 
 @given(st.lists(ROWS, max_size=10))
@@ -364,7 +373,7 @@ def test_regions_survive_the_way_through_metadata(rows):
         module.ChunkRegion(page_number=page, box=Box.from_ints(corners), start=start, end=start + length)
         for page, corners, start, length in rows
     )
-    located = [module._Located(block_id="b", region=region, precision="line") for region in regions]
+    located = [Placed(block_id="b", region=region, precision="line") for region in regions]
     written, _ = module._written_regions(located, 10**6)
     assert parse_regions(written) == regions
 
@@ -388,3 +397,158 @@ def test_page_text_is_the_pages_markdown(pages):
         text, regions = page_text(page)
         assert text == page.markdown
         assert all(0 <= region.start < region.end <= len(text) for region in regions)
+
+
+# What came back from a store
+
+
+LINES = tuple(
+    f"Gate {name} was lowered again." for name in ("one", "two", "three", "four", "five", "six", "seven", "ten")
+)
+
+
+def lines_document(lines=LINES):
+    starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
+    boxes = [Box(left=0.1, top=0.1 + number / 50, right=0.9, bottom=0.11 + number / 50) for number in range(len(lines))]
+    placed = tuple(
+        Line(start=start, end=start + len(line), box=box, source="text_layer")
+        for line, start, box in zip(lines, starts, boxes, strict=True)
+    )
+    text = Block(id="p", kind=BlockKind.PARAGRAPH, text="\n".join(lines), page_number=1, lines=placed)
+    return document(("1", (block("h", "heading", "The dam", level=1, at=0.05, lined=True), text), {}))
+
+
+def stored(made, **changes):
+    """A chunk under a heading that is not in its text, and its metadata."""
+    chunk = replace(only_chunk(made), text=made.pages[0].blocks[1].text)
+    (anchor,) = [replace(anchor, chunk_start=0) for anchor in chunk.anchors if anchor.block_id == "p"]
+    chunk = replace(chunk, anchors=(anchor,), headings=("The dam",))
+    return chunk, chunk_metadata(made, chunk) | changes
+
+
+def told(text, metadata):
+    """What stands in each box, by its line."""
+    known = Known.of(text, metadata)
+    return {round((one.box.top - 0.1) * 50): text[one.start : one.end] for one in known.regions if one.box.area < 0.9}
+
+
+EACH = dict(enumerate(LINES))
+
+
+def test_a_text_that_came_back_as_it_was_has_its_lines():
+    chunk, metadata = stored(lines_document())
+    assert told(chunk.text, metadata) == EACH
+
+
+@pytest.mark.parametrize("template", ["{0}", "source: /in/a.pdf\nfile_name: a.pdf\n{0}"])
+def test_lines_move_along_under_the_metadata_that_embedders_see(template):
+    chunk, metadata = stored(lines_document())
+    lead = template.format("section_path: The dam")
+    assert chunk.embedded_text == f"section_path: The dam\n\n{chunk.text}"
+    assert told(f"{lead}\n\n{chunk.text}", metadata) == EACH
+    assert told(f"{lead.replace('dam', 'mill')}\n\n{chunk.text}", metadata) == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: f"Annual report\n{text}",
+        lambda text: f"★★★\n{text}",
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("a", "æë"),
+        lambda text: text[len(text) // 2 :],
+        lambda text: text[len(text) // 2 :] + "\nAnd then much was said that does not stand here." * 9,
+        lambda text: text[1:],
+        lambda text: "",
+    ],
+)
+def test_a_text_that_was_changed_is_on_its_page_and_has_no_lines(change):
+    chunk, metadata = stored(lines_document())
+    text = change(chunk.text)
+    known = Known.of(text, metadata)
+    assert [(one.page_number, one.box.area, one.start, one.end) for one in known.regions] == [(1, 1.0, 0, len(text))]
+    assert known.precision == "page"
+    assert Known.of(text, metadata | {"page_end_number": 2}).regions == ()
+
+
+def test_a_text_that_goes_on_or_was_cut_at_its_end_keeps_its_lines_where_there_are_enough():
+    chunk, metadata = stored(lines_document())
+    assert told(f"{chunk.text} And so on.", metadata) == EACH
+    longer, more = stored(lines_document((*LINES, "Nobody fell.")))
+    assert told(longer.text[:-4], more) == EACH
+    short, few = stored(lines_document(LINES[:3]))
+    assert told(short.text, few) == dict(enumerate(LINES[:3]))
+    assert told(f"{short.text} And so on.", few) == {}
+
+
+def test_words_that_the_page_does_not_have_cost_a_text_no_lines():
+    made = lines_document()
+    heading, text = made.pages[0].blocks
+    unplaced = replace(text, lines=tuple(replace(line, start=max(line.start, 5)) for line in text.lines))
+    chunk, metadata = stored(document(("1", (heading, unplaced), {})))
+    assert told(chunk.text, metadata) == EACH | {0: LINES[0][5:]}
+
+
+def test_what_markdown_writes_and_pictures_are_no_other_text():
+    figure = block("f", "figure", "", image="figs/1.jpg")
+    made = document(("1", (figure, block("l", "list_item", "• one"), block("c", "code", "x = 1"), figure), {}))
+    metadata = page_metadata(made, made.pages[0])
+    text = made.pages[0].markdown
+    assert text.startswith("![Figure](figs/1.jpg)\n\n- one")
+    assert [text[one.start : one.end] for one in Known.of(text, metadata).regions] == ["one", "x = 1"]
+    assert Known.of(text, metadata | {"images": "[]"}).precision == "page"
+
+
+@pytest.mark.parametrize("number", [3, 3.0, "3", "3.0", Decimal(3), np.int64(3), np.float32(3)])
+def test_a_page_number_is_known_whatever_type_the_store_gives_it(number):
+    known = Known.of("Text.", {"page_number": number, "page_end_number": number})
+    assert (known.first_page, known.last_page, known.precision) == (3, 3, "page")
+    assert Known.of("Text.", {"page_number": number}).regions == known.regions
+    assert Known.of("Text.", {"page_number": number, "page_end_number": "5"}).regions == ()
+
+
+@pytest.mark.parametrize("number", [None, "", "x", 0, -1, float("nan"), float("inf"), 2**31, "9" * 5000, [3], {}, True])
+def test_what_is_no_page_number_is_none(number):
+    assert whole_number(number) == 0
+
+
+def test_values_of_others_are_not_looked_into():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    chunk, metadata = stored(lines_document(), page_number=deep, theirs=deep)
+    assert told(chunk.text, metadata) == EACH
+
+
+@pytest.mark.parametrize("precision", [["line"], {}, None, 7, "word"])
+def test_a_precision_that_is_none_of_ours_is_unknown(precision):
+    chunk, metadata = stored(lines_document(), regions_precision=precision)
+    assert Known.of(chunk.text, metadata).precision is None
+
+
+def noted_document(pages):
+    """Paragraphs that go on over each page's end, with a footnote after them."""
+    made = []
+    for number in range(1, pages + 1):
+        onward = block(
+            f"{number}/a", "paragraph", f"goes on to sheet {number}.", page=number, continues=f"{number - 1}/c"
+        )
+        middle = block(f"{number}/b", "paragraph", f"Of sheet {number} much is said in the middle.", page=number)
+        ending = block(f"{number}/c", "paragraph", f"The end of {number}", page=number, continued_by=f"{number + 1}/a")
+        made.append(("", (onward, middle, ending, block(f"{number}/d", "footnote", "Note.", page=number)), {}))
+    return document(*made)
+
+
+@pytest.mark.parametrize(("size", "is_whole"), [(4096, True), (1000, False), (500, False)])
+def test_regions_of_pages_have_no_text_of_other_pages(size, is_whole):
+    made = noted_document(12)
+    metadata = document_metadata(made, max_region_bytes=size)
+    regions = parse_regions(metadata["regions"])
+    assert len(metadata["regions"]) <= size
+    assert {one.page_number for one in regions} == set(range(1, 13))
+    for number in range(2, 13):
+        at = made.markdown.index(f"goes on to sheet {number}.")
+        pages = [one.page_number for one in regions if one.start <= at < one.end]
+        assert pages in ([number], []) if not is_whole else pages == [number]
+    assert Known.of(made.markdown, metadata).regions == regions
+    assert document_metadata(made, max_region_bytes=300)["regions"] == "[]"

@@ -275,6 +275,23 @@ def test_text_that_was_changed_has_no_boxes() -> None:
     assert {region.box.area for region in parse_regions(only.metadata["regions"])} == {1.0}
 
 
+def test_text_under_a_title_of_others_has_its_page_and_under_our_path_its_boxes() -> None:
+    made = record(block("paragraph", "One sentence.", page=3), block("paragraph", "And another.", page=3, at=1))
+    (titled,) = rechunk(f"A title\n\n{made.text}", made.metadata, options())
+    assert (titled.metadata["regions_precision"], titled.metadata["page_number"]) == ("page", 3)
+    under = made.metadata | {"section_path": "Results"}
+    (pathed,) = rechunk(f"section_path: Results\n\n{made.text}", under, options())
+    assert set(by_box(pathed.text, pathed.metadata).values()) == {"One sentence.", "And another."}
+
+
+def test_text_without_a_place_is_on_the_pages_around_it() -> None:
+    text = "# A\n\nOf the first page.\n\n# B\n\nNobody knows where this stands.\n\n# C\n\nOf the second page."
+    rows = [[1, 0, 0, 900, 90, 2, text.index("\n\n# B")], [2, 0, 0, 900, 90, text.index("C\n"), len(text)]]
+    metadata = {"regions": json.dumps(rows), "regions_precision": "page", "page_number": 1, "page_end_number": 2}
+    pieces = [piece.metadata for piece in rechunk(text, metadata, options())]
+    assert [(piece["page_number"], piece["page_end_number"]) for piece in pieces] == [(1, 1), (1, 2), (2, 2)]
+
+
 def test_text_of_others_has_a_section_and_no_place() -> None:
     (only,) = rechunk("# Title\nSome text.", {"file": "x.md"}, options())
     assert tuple(only.metadata) == (*KEYS, "file")
@@ -473,7 +490,7 @@ def test_regions_of_somebody_else_are_refused(regions: object) -> None:
 
 def test_metadata_may_come_back_with_other_types() -> None:
     made = record(block("paragraph", "One.", page=3))
-    changed = made.metadata | {"page_number": 3.0, "page_end_number": "3", "section_level": None}
+    changed = made.metadata | {"page_number": 3.0, "page_end_number": "3.0", "section_level": None}
     (only,) = rechunk(made.text, changed, options())
     assert only.metadata["page_number"] == 3
 

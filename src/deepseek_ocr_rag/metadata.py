@@ -10,28 +10,24 @@ with the characters of the text that goes along; it is kept short, because some 
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import reduce
+from itertools import accumulate, groupby
+from typing import Any, Literal
 
-from .anchors import Chunk, ChunkRegion, content_id, is_whole_page, lines_showing, locate
+from .anchors import Chunk, ChunkRegion, content_id, is_whole_page
+from .beside import Pictures
 from .captions import page_index
-from .document import Block, Document, Page, PageStatus
+from .document import Document, Page, PageStatus
 from .errors import UnknownChunk
-from .geometry import METADATA_GRID, Box, bounding_box
-from .markdown import written
-from .narrow import shown_box
-from .sequence import in_sequence
+from .geometry import METADATA_GRID, PAGE_BOX, Box, bounding_box
+from .placing import Placed, RegionsPrecision, chunk_places, markdown_places, page_of, shown_spans
 
 MetadataValue = str | int
 Metadata = dict[str, MetadataValue]
 Precision = Literal["word", "line", "cell", "row", "block", "page", "none"]
 """What boxes are, from known words over parts of lines, cells and rows to nothing; see :func:`.cite.locate`."""
-
-RegionsPrecision = Literal["line", "block", "page", "none"]
-"""What each box is at least: a line's, a block's, or a union on the page. Boxes over the whole page, of text whose
-place nobody knows, say nothing of the others: "page" if there are no others, and "none" without any regions."""
 
 KEYS = (
     "source",
@@ -82,16 +78,13 @@ _STATUS_ORDER: tuple[PageStatus, ...] = (
     "looped",
     "failed",
 )
-_PRECISIONS: tuple[RegionsPrecision, ...] = ("line", "block", "page")
+_MARKS = "#-|`\\"
+"""What markdown writes that stands nowhere on the page."""
+_ENOUGH_LINES = 8
+"""In prose, most places that are picked by chance are within a word; none of so many, once in hundreds of texts."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Located:
-    """A region, the block that it is of, and what its box is, unless that is the whole page."""
-
-    block_id: str
-    region: ChunkRegion
-    precision: RegionsPrecision
+PRECISIONS: tuple[RegionsPrecision, ...] = ("line", "block", "page", "none")
+"""What regions are, from the finest."""
 
 
 def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 4096) -> Metadata:
@@ -107,13 +100,9 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
         UnknownChunk: If the chunk is not of this document.
     """
     own = [anchor for anchor in chunk.anchors if anchor.is_own] or list(chunk.anchors)
-    numbers = sorted({anchor.page_number for anchor in own})
-    pages = [_page(document, number, chunk) for number in numbers]
-    located: list[_Located] = []
+    pages = [page_of(chunk, document, number) for number in sorted({anchor.page_number for anchor in own})]
+    located = list(chunk_places(chunk, document))
     shown = shown_spans(chunk)
-    for anchor in chunk.anchors:
-        block = _block(_page(document, anchor.page_number, chunk), anchor.block_id, document, chunk)
-        located += _locate(block, anchor.start, anchor.end, at=anchor.chunk_start, shown=shown[block.id])
     images = (image for page in pages for image in page_index(page.blocks).images_shown(shown))
     return _metadata(document, pages, located, images, max_region_bytes) | {
         "element_type": chunk.kind.value,
@@ -129,7 +118,7 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
 
 def page_metadata(document: Document, page: Page, *, max_region_bytes: int = 4096) -> Metadata:
     """The metadata of a whole page; ``regions`` index into ``page.markdown``."""
-    _, located = _page_text(page)
+    located = list(markdown_places(page.blocks))
     return _metadata(document, [page], located, _images_on([page]), max_region_bytes) | {
         "element_type": "page",
         "chunk_id": content_id(document.id, "page", page.number),
@@ -138,17 +127,11 @@ def page_metadata(document: Document, page: Page, *, max_region_bytes: int = 409
 
 def document_metadata(document: Document, *, max_region_bytes: int = 4096) -> Metadata:
     """The metadata of a whole document; ``regions`` index into ``document.markdown``."""
-    _, located = _document_text(document)
+    located = list(markdown_places(document.blocks()))
     return _metadata(document, document.pages, located, _images_on(document.pages), max_region_bytes) | {
         "element_type": "document",
         "chunk_id": content_id(document.id, "document"),
     }
-
-
-def page_text(page: Page) -> tuple[str, tuple[ChunkRegion, ...]]:
-    """``page.markdown``, and where its characters stand."""
-    text, located = _page_text(page)
-    return text, tuple(one.region for one in located)
 
 
 def parse_regions(regions: str) -> tuple[ChunkRegion, ...]:
@@ -177,24 +160,83 @@ def _parse_row(row: object) -> ChunkRegion:
     page_number, x0, y0, x1, y1, start, end = row
     if not (0 <= x0 <= x1 <= METADATA_GRID and 0 <= y0 <= y1 <= METADATA_GRID):
         raise ValueError("a box is not on the page")
-    if not (1 <= page_number < 2**31 and 0 <= start <= end < 2**31):
+    if not (1 <= page_number < 2**31 and 0 <= start < end < 2**31):
         raise ValueError("a page number or a range of characters is impossible")
     return ChunkRegion(page_number=page_number, box=Box.from_ints((x0, y0, x1, y1)), start=start, end=end)
 
 
-def shown_spans(chunk: Chunk) -> dict[str, tuple[int, int]]:
-    """From which character to which a chunk shows of each block, by id."""
-    spans: dict[str, tuple[int, int]] = {}
-    for anchor in chunk.anchors:
-        start, end = spans.get(anchor.block_id, (anchor.start, anchor.end))
-        spans[anchor.block_id] = min(start, anchor.start), max(end, anchor.end)
-    return spans
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Where a text stands, as far as the metadata that came back with it can be believed."""
+
+    regions: tuple[ChunkRegion, ...]
+    """In the order of the text."""
+    precision: RegionsPrecision | None
+    """None where nobody says what the boxes are."""
+    first_page: int
+    """0 where nobody knows."""
+    last_page: int
+
+    @classmethod
+    def of(cls, text: str, metadata: Mapping[str, Any]) -> Known:
+        """What is known of a text.
+
+        Splitters copy a text's metadata to each piece, and pipelines write titles above it. The regions of another
+        text would lead to the wrong lines, so they are not used; the page is still known, if it is but one. The
+        metadata itself may stand above the text, as embedders see it.
+
+        Raises:
+            UnknownChunk: If the regions are not ours.
+        """
+        parsed = parse_regions(str(metadata.get("regions") or "[]"))
+        regions = tuple(sorted(parsed, key=lambda region: region.start))
+        named = str(metadata.get("regions_precision"))
+        precision = next((one for one in PRECISIONS[:-1] if one == named), None)
+        first, last = (whole_number(metadata.get(key)) for key in ("page_number", "page_end_number"))
+        shown, _ = Pictures(metadata.get("images")).taken_out(text)
+        lead = _lead(text, metadata)
+        regions = _standing(shown, regions) or tuple(
+            replace(one, start=one.start + lead, end=one.end + lead) for one in _standing(shown[lead:], regions)
+        )
+        if not regions and 0 < first == max(first, last):
+            regions, precision = (ChunkRegion(page_number=first, box=PAGE_BOX, start=0, end=len(text)),), "page"
+        return cls(regions=regions, precision=precision, first_page=first, last_page=max(first, last))
+
+
+def whole_number(value: object) -> int:
+    """A positive number, or 0; stores may give it back as a float, a string or a type of their own."""
+    try:
+        number = int(float(str(value)))
+    except (ValueError, OverflowError, RecursionError):
+        return 0
+    return number if 0 < number < 2**31 else 0
+
+
+def _lead(text: str, metadata: Mapping[str, Any]) -> int:
+    """How many characters of metadata stand above a text, in the words of LlamaIndex's templates."""
+    lines, gap, _ = text.partition("\n\n")
+    said = {f"{key}: {value}" for key, value in metadata.items() if isinstance(value, str | int | float)}
+    return len(lines + gap) if all(line in said for line in lines.split("\n")) else 0
+
+
+def _standing(text: str, regions: Sequence[ChunkRegion]) -> tuple[ChunkRegion, ...]:
+    """The regions that are in a text, if it is the one that they were written for; else none.
+
+    It is where they begin and end as it does, but for marks of markdown. It may say more there, such as words of a
+    model that the page does not have, or end earlier, where there are so many lines, and no edge is within a word.
+    """
+    inside = tuple(one for one in regions if one.end <= len(text))
+    start, end = min((one.start for one in inside), default=0), max((one.end for one in inside), default=0)
+    is_all = len(inside) == len(regions) and all(char.isspace() or char in _MARKS for char in text[:start] + text[end:])
+    edges = {edge for one in inside for edge in (one.start, one.end) if 0 < edge < len(text)}
+    is_own = len(inside) >= _ENOUGH_LINES and not any(text[at - 1 : at + 1].isalnum() for at in edges)
+    return inside if is_all or is_own else ()
 
 
 def _metadata(
     document: Document,
     pages: Sequence[Page],
-    located: Sequence[_Located],
+    located: Sequence[Placed],
     images: Iterable[str],
     max_region_bytes: int,
 ) -> Metadata:
@@ -232,62 +274,6 @@ def _metadata(
     }
 
 
-def _page(document: Document, number: int, chunk: Chunk) -> Page:
-    at = bisect_left(document.pages, number, key=lambda page: page.number)
-    if at < len(document.pages) and document.pages[at].number == number and chunk.document_id == document.id:
-        return document.pages[at]
-    raise _unknown(document, chunk)
-
-
-def _block(page: Page, block_id: str, document: Document, chunk: Chunk) -> Block:
-    block = page_index(page.blocks).blocks.get(block_id)
-    if block is None:
-        raise _unknown(document, chunk)
-    return block
-
-
-def _unknown(document: Document, chunk: Chunk) -> UnknownChunk:
-    return UnknownChunk(
-        f"chunk {chunk.id} is not of this document.",
-        source=document.source,
-        hint="Pass the document that the chunk was cut from.",
-    )
-
-
-# Text and regions together
-
-
-def _locate(block: Block, start: int, end: int, *, at: int, shown: tuple[int, int] | None = None) -> Iterator[_Located]:
-    """The regions of ``[start, end)``; of lines, the boxes of what is shown of the block."""
-    lines = lines_showing(block, start, end)
-    for index, region in enumerate(locate(block, start, end, at=at)):
-        if lines and shown:
-            region = replace(region, box=shown_box(block, lines, index, start=shown[0], end=shown[1]))  # noqa: PLW2901
-        yield _Located(block_id=block.id, region=region, precision="line" if lines else "block")
-
-
-def _page_text(page: Page) -> tuple[str, list[_Located]]:
-    return _text(page.blocks)
-
-
-def _document_text(document: Document) -> tuple[str, list[_Located]]:
-    return _text(document.blocks())
-
-
-def _text(blocks: Iterable[Block]) -> tuple[str, list[_Located]]:
-    """The markdown of blocks, and its regions there."""
-    pieces: list[str] = []
-    located: list[_Located] = []
-    length = 0
-    for fragment in written(in_sequence(blocks)):
-        if fragment.block is not None and fragment.text:
-            end = fragment.start + len(fragment.text)
-            located += _locate(fragment.block, fragment.start, end, at=length)
-        pieces.append(fragment.text)
-        length += len(fragment.text)
-    return "".join(pieces), located
-
-
 # Pictures of figures
 
 
@@ -310,41 +296,52 @@ def written_images(images: Iterable[str], max_bytes: int = 4096) -> str:
 # Regions in as many bytes as there are
 
 
-def _written_regions(located: Sequence[_Located], max_bytes: int) -> tuple[str, RegionsPrecision]:
+def _written_regions(located: Sequence[Placed], max_bytes: int) -> tuple[str, RegionsPrecision]:
     """The finest JSON that is short enough, and what its boxes are."""
-    if not located:
-        return "[]", "none"
-    placed = [_PRECISIONS.index(one.precision) for one in located if not is_whole_page(one.region.box)]
-    weakest = max(placed, default=_PRECISIONS.index("page"))
-    ways: tuple[Callable[[_Located], object] | None, ...] = (
-        None,
-        lambda one: (one.block_id, one.region.page_number),
-        lambda one: one.region.page_number,
-    )
-    for way, key in enumerate(ways):
-        regions = [one.region for one in located] if key is None else _joined(located, key)
-        if len(regions) * len("[1,0,0,1,1,0,1]") > max_bytes:
-            continue
-        written = json.dumps([_row(region) for region in regions], separators=(",", ":"))
-        if len(written) <= max_bytes:
-            return written, _PRECISIONS[max(way, weakest)]
+    placed = [one.precision for one in located if not is_whole_page(one.region.box)]
+    weakest: RegionsPrecision = max(placed, key=PRECISIONS.index, default="page")
+    for precision, regions in _ways(located, max_bytes):
+        rows = [_row(region) for region in regions]
+        if rows and sum(map(len, rows)) + len(rows) < max_bytes:
+            return f"[{','.join(rows)}]", max(precision, weakest, key=PRECISIONS.index)
     return "[]", "none"
 
 
-def _joined(located: Iterable[_Located], key: Callable[[_Located], object]) -> list[ChunkRegion]:
-    """One region for all that share a key: the box around theirs, from their first character to their last."""
-    joined: dict[object, ChunkRegion] = {}
-    for one in located:
-        name, new = key(one), one.region
-        old = joined.get(name, new)
-        joined[name] = ChunkRegion(
-            page_number=old.page_number,
-            box=old.box.union(new.box),
-            start=min(old.start, new.start),
-            end=max(old.end, new.end),
+def _ways(located: Sequence[Placed], max_bytes: int) -> Iterator[tuple[RegionsPrecision, Iterable[ChunkRegion]]]:
+    if len(located) * len("[1,0,0,1,1,0,1],") < max_bytes:
+        yield "line", [one.region for one in located]
+    yield "block", _joined(located, lambda one: (one.block_id, one.region.page_number))
+    yield "page", _fitting(list(_joined(located, lambda one: one.region.page_number)), max_bytes)
+
+
+def _joined(located: Iterable[Placed], key: Callable[[Placed], object]) -> Iterator[ChunkRegion]:
+    """One region for all in a row that share a key: the box around theirs, from their first character to their last.
+
+    Others of that key, elsewhere in the text, have their own: what stands between is not theirs.
+    """
+    for _, run in groupby(located, key):
+        regions = [one.region for one in run]
+        yield ChunkRegion(
+            page_number=regions[0].page_number,
+            box=reduce(Box.union, (region.box for region in regions)),
+            start=min(region.start for region in regions),
+            end=max(region.end for region in regions),
         )
-    return list(joined.values())
 
 
-def _row(region: ChunkRegion) -> list[int]:
-    return [region.page_number, *region.box.to_ints(), region.start, region.end]
+def _fitting(regions: Sequence[ChunkRegion], max_bytes: int) -> list[ChunkRegion]:
+    """Of pages, the regions that there is room for, the longest first; none, unless each page has one.
+
+    Pages have several where a footnote stands after what goes on over its page's end. The first and the last are among
+    them: the text begins and ends there.
+    """
+    by_length = sorted(regions, key=lambda region: region.end - region.start)
+    needed = {*regions[:1], *regions[-1:], *{region.page_number: region for region in by_length}.values()}
+    ranked = [*needed, *(region for region in reversed(by_length) if region not in needed)]
+    sizes = accumulate(len(_row(region)) + 1 for region in ranked)
+    kept = {region for region, size in zip(ranked, sizes, strict=True) if size < max_bytes}
+    return [region for region in regions if region in kept] if needed <= kept else []
+
+
+def _row(region: ChunkRegion) -> str:
+    return json.dumps([region.page_number, *region.box.to_ints(), region.start, region.end], separators=(",", ":"))

@@ -5,17 +5,15 @@ It is made of a chunk, of what a vector store gave back of one, or of a whole do
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .anchors import Chunk, ChunkRegion, lines_showing
+from .anchors import Chunk, ChunkRegion
 from .anchors import locate as place_block
-from .captions import page_index
-from .document import Block, Document
+from .document import Document
 from .errors import UnknownChunk
-from .geometry import PAGE_BOX
-from .metadata import RegionsPrecision, parse_regions, shown_spans
-from .narrow import shown_box
+from .metadata import Known
+from .placing import RegionsPrecision, chunk_places
 from .sequence import in_sequence
 
 BLOCK_BREAK = "\n\n"
@@ -53,33 +51,26 @@ class Passage:
         )
         if document is None:
             return own
-        regions = tuple(_placed_anchors(chunk, document))
+        regions = tuple(placed.region for placed in chunk_places(chunk, document))
         return replace(own, regions=regions, is_placed=True, source=source or document.source)
 
     @classmethod
     def from_metadata(cls, text: str, metadata: Mapping[str, object]) -> Passage:
         """The passage of what a vector store gave back: a chunk's text and its metadata.
 
-        Splitters of the frameworks copy a text's metadata to each piece. Regions that reach beyond the text are of
-        such a longer one and would lead to the wrong lines, so they are not used; the page is still known.
+        A text that is not the one which was stored has no boxes, as far as that can be told; the page is still known.
 
         Raises:
             UnknownChunk: If the metadata's regions are not ours.
         """
-        regions = parse_regions(str(metadata.get("regions") or "[]"))
-        if any(region.end > len(text) for region in regions):
-            regions = ()
-        first, last = metadata.get("page_number"), metadata.get("page_end_number")
-        if not regions and first == last and isinstance(first, int | float) and 1 <= first < 2**31:
-            regions = (ChunkRegion(page_number=int(first), box=PAGE_BOX, start=0, end=len(text)),)
-        precisions: dict[object, RegionsPrecision] = {"line": "line", "block": "block", "page": "page"}
+        known = Known.of(text, metadata)
         return cls(
             text=text,
-            regions=regions,
+            regions=known.regions,
             document_id=str(metadata.get("doc_hash") or ""),
             source=str(metadata.get("source") or ""),
             chunk_id=str(metadata.get("chunk_id") or ""),
-            precision=precisions.get(metadata.get("regions_precision")) if regions else None,
+            precision=known.precision,
             is_chunk=metadata.get("element_type") not in ("page", "document"),
         )
 
@@ -125,26 +116,3 @@ def as_passage(where: Passage | Chunk | Document, document: Document | None = No
             hint="Pass the document that the passage was made of.",
         )
     return where
-
-
-def _placed_anchors(chunk: Chunk, document: Document) -> Iterator[ChunkRegion]:
-    pages = {page.number: page for page in document.pages}
-    shown = shown_spans(chunk)
-    for anchor in chunk.anchors:
-        page = pages.get(anchor.page_number)
-        block = page_index(page.blocks).blocks.get(anchor.block_id) if page else None
-        if block is None or chunk.document_id != document.id:
-            raise UnknownChunk(
-                f"chunk {chunk.id} is not of this document.",
-                source=document.source,
-                hint="Pass the document that the chunk was cut from.",
-            )
-        yield from _placed(block, anchor.start, anchor.end, at=anchor.chunk_start, shown=shown[block.id])
-
-
-def _placed(block: Block, start: int, end: int, *, at: int, shown: tuple[int, int]) -> Iterator[ChunkRegion]:
-    """The regions of a block's characters; of lines, what is shown of the block."""
-    lines = lines_showing(block, start, end)
-    for index, region in enumerate(place_block(block, start, end, at=at)):
-        box = shown_box(block, lines, index, start=shown[0], end=shown[1]) if lines else region.box
-        yield replace(region, box=box)

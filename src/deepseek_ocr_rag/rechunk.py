@@ -23,14 +23,13 @@ from .beside import Beside, Pictures
 from .chunk import SMALLEST_BUDGET, ChunkOptions, chunk_groups
 from .chunking.passages import passages
 from .document import Block, BlockKind, Document, Line, Page
-from .metadata import chunk_metadata, parse_regions, written_images
+from .metadata import PRECISIONS, Known, chunk_metadata, whole_number, written_images
 
 _IDENTITY = ("doc_hash", "source", "file_path", "file_name", "page_label")
 _OF_THE_WHOLE = ("source", "file_name", "doc_hash", "total_pages", "engine", "page_status")
 """Metadata that a piece has from the whole; the status is the worst of all pages that the whole has."""
 _UNPLACED = {"regions": "[]", "regions_precision": "none", "x0": -1, "y0": -1, "x1": -1, "y1": -1}
 _PAGELESS = {"page": -1, "page_number": -1, "page_end_number": -1, "page_label": ""}
-_PRECISIONS = ("line", "block", "page", "none")
 _PERHAPS_THEIRS = ("page", "page_number", "page_end_number", "page_label")
 """Keys that others use, too: what they say is kept where we would say nothing."""
 _NOTHING = ("", -1)
@@ -111,37 +110,24 @@ class _Whole:
     """Of the text as what its metadata says that it is: others may say the same."""
     document_id: str
     is_chunk: bool
-    first_page: int
-    """0 where nobody knows."""
-    last_page: int
+    known: Known
     path: str
     level: int
-    regions: Sequence[ChunkRegion]
-    precision: str
     pictures: Pictures
     metadata: Mapping[str, Any]
 
     @classmethod
     def of(cls, text: str, metadata: Mapping[str, Any]) -> _Whole:
-        regions = parse_regions(str(metadata.get("regions") or "[]"))
-        if any(region.end > len(text) for region in regions):
-            regions = ()  # the text is not the one that was read: its boxes would lie
-        first, last, level = (_number(metadata, key) for key in ("page_number", "page_end_number", "section_level"))
+        known, page = Known.of(text, metadata), whole_number(metadata.get("page"))
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         names = (str(metadata.get(key) or "") for key in _IDENTITY)
-        precision = str(metadata.get("regions_precision")) if regions else "none"
-        if precision not in _PRECISIONS or (precision == "none" and 0 < first == max(first, last)):
-            precision = "page"
         return cls(
-            id=content_id(metadata.get("chunk_id") or digest, *names, first, _number(metadata, "page")),
+            id=content_id(metadata.get("chunk_id") or digest, *names, known.first_page, page),
             document_id=str(metadata.get("doc_hash") or f"sha256:{digest}"),
             is_chunk=bool(metadata.get("chunk_id")) and metadata.get("element_type") not in ("page", "document"),
-            first_page=first,
-            last_page=max(first, last),
+            known=known,
             path=str(metadata.get("section_path") or ""),
-            level=level,
-            regions=sorted(regions, key=lambda region: region.start),
-            precision=precision,
+            level=whole_number(metadata.get("section_level")),
             pictures=Pictures(metadata.get("images")),
             metadata=metadata,
         )
@@ -160,14 +146,13 @@ class _Whole:
         """A chunk's metadata: its own, what it has from the whole, and then whatever else the whole's says."""
         found: dict[str, Any] = dict(chunk_metadata(document, chunk))
         found |= {key: self.metadata[key] for key in _OF_THE_WHOLE if key in self.metadata}
-        if self.precision == "none":
-            found |= _UNPLACED
-            label = self.metadata.get("page_label", "")
-            known = {"page": self.first_page - 1, "page_number": self.first_page, "page_end_number": self.last_page}
-            found |= {**known, "page_label": label} if self.first_page else _PAGELESS
+        first, last = self.known.first_page, self.known.last_page
+        if not self.known.regions:
+            pages = {"page": first - 1, "page_number": first, "page_end_number": last}
+            found |= _UNPLACED | (pages | {"page_label": self.metadata.get("page_label", "")} if first else _PAGELESS)
         else:
-            weaker = max(_PRECISIONS.index(self.precision), _PRECISIONS.index(found["regions_precision"]))
-            found["regions_precision"] = _PRECISIONS[weaker]
+            both = (self.known.precision or "page", found["regions_precision"])
+            found["regions_precision"] = max(both, key=PRECISIONS.index)
         found["images"] = written_images(images) if self.pictures.are_ours else self.metadata["images"]
         silent = [key for key in _PERHAPS_THEIRS if found[key] in _NOTHING and self.metadata.get(key) is not None]
         found |= {key: self.metadata[key] for key in silent}
@@ -175,14 +160,6 @@ class _Whole:
             found["parent_id"] = self.metadata.get("parent_id") or ""
             found["chunk_role"] = "child" if self.metadata.get("chunk_role") == "child" else ""
         return found | {key: value for key, value in self.metadata.items() if key not in found}
-
-
-def _number(metadata: Mapping[str, Any], key: str) -> int:
-    """A positive number; stores may give it back as a float or a string."""
-    try:
-        return max(0, int(metadata.get(key) or 0))
-    except (TypeError, ValueError, OverflowError):
-        return 0
 
 
 def _under(path: str, whole: _Whole, chunk: Chunk, options: ChunkOptions) -> Chunk:
@@ -207,11 +184,11 @@ class _Places:
     """
 
     def __init__(self, whole: _Whole, text: str) -> None:
-        self._regions = whole.regions
-        self._starts = [region.start for region in whole.regions]
-        self._ends = list(accumulate((region.end for region in whole.regions), max))
-        self._page = max(1, whole.first_page)
-        numbers = sorted({self._page, *(region.page_number for region in whole.regions)})
+        self._regions = whole.known.regions
+        self._starts = [region.start for region in whole.known.regions]
+        self._ends = list(accumulate((region.end for region in whole.known.regions), max))
+        self._page = max(1, whole.known.first_page)
+        numbers = sorted({self._page, *(region.page_number for region in whole.known.regions)})
         label = str(whole.metadata.get("page_label") or "")
         self.document = Document(
             id=whole.document_id,
@@ -221,23 +198,24 @@ class _Places:
             pages=tuple(
                 Page(
                     number=number,
-                    label=label if label and number == whole.first_page else str(number),
+                    label=label if label and number == whole.known.first_page else str(number),
                     width=1,
                     height=1,
-                    blocks=(_page_block(text, number, whole.regions),),
+                    blocks=(_page_block(text, number, whole.known.regions),),
                 )
                 for number in numbers
             ),
         )
 
     def place(self, chunk: Chunk) -> Chunk:
-        """The chunk with anchors on its pages; text without lines is on the page of what stands before it."""
+        """The chunk with anchors on its pages; text without lines is on those of what stands before and after it."""
         anchors: list[Anchor] = []
         for anchor in chunk.anchors:
             first = bisect_right(self._ends, anchor.start)
             last = bisect_left(self._starts, anchor.end)
-            near = (region for region in self._regions[first:last] if region.end > anchor.start)
-            numbers = sorted({region.page_number for region in near}) or [self._page]
+            near = [region for region in self._regions[first:last] if region.end > anchor.start]
+            beside = {self._page, *(region.page_number for region in self._regions[first : first + 1])}
+            numbers = sorted({region.page_number for region in near} or beside)
             if anchor.is_own:
                 self._page = max(self._page, numbers[-1])
             anchors += (replace(anchor, block_id=_block_id(number), page_number=number) for number in numbers)
