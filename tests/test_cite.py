@@ -520,6 +520,37 @@ def test_what_a_chunk_does_not_say_is_looked_for_around_it(quote: str, page: int
     assert (scope == "passage") or locate(quote, stored).status == "not_found"
 
 
+@pytest.mark.parametrize("first", ["The weather was fine.", "The deposit shall be returned to the landlord in time."])
+def test_the_very_words_win_over_like_ones_nearby(first: str) -> None:
+    quote = "The deposit shall be returned to the tenant within the agreed period."
+    like = quote.replace("tenant", "landlord")
+    texts = [first, like, "Other text.", "More of it.", "And more.", quote]
+    document = make_document(
+        *((with_words(make_block(text, page=number, top=0.1)),) for number, text in enumerate(texts, 1))
+    )
+    stored = Passage.from_metadata(first, page_metadata(document, document.pages[0]))
+    citation = locate(quote, stored, document=document)
+    assert (citation.status, citation.scope, citation.page_number) == ("verified", "document", 6)
+    citation = locate(quote.replace("agreed", "agrccd"), stored, document=document)
+    assert (citation.status, citation.scope, citation.page_number) == ("repaired", "document", 6)
+
+
+def test_a_hint_counts_on_any_page() -> None:
+    same = "This page is left blank on purpose by the printer."
+    document = make_document(*((make_block(same, page=number, top=0.1),) for number in range(1, 71)))
+    for quote in (same, same.replace("printer", "prlnter")):
+        citation = locate(quote, document, hint_page=66)
+        assert (citation.page_number, citation.status) == (66, "verified" if quote == same else "repaired")
+
+
+def test_other_words_are_partial_and_what_was_made_up_has_no_boxes() -> None:
+    citation = locate("Divers found that none of the seven gates no longer closed", DOCUMENT)
+    assert citation.status == "partial"
+    quote = "Three companies answered, of which one withdrew its offer after the first visit to the site"
+    citation = locate(f"{quote}. The minister resigned over it.", DOCUMENT)
+    assert (citation.status, citation.quote.replace("\n", " ")) == ("partial", quote)
+
+
 def test_a_quote_over_the_end_of_a_chunk_has_both_halves() -> None:
     chunk = next(chunk_document(WORDED))
     end = chunk.text.index("two of the")

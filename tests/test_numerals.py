@@ -96,6 +96,17 @@ CUT = [
     ("-5 metres deep in the morning", "It was 10–5 metres deep in the morning."),
     ("the result is 34 in the long formula", "the result is 3*4 in the long formula"),
     ("Upper weir 412305", "| Upper weir | 412 | 305 |"),
+    ("5 mg", "Patients received 3·5 mg daily."),
+    ("received 3 5 mg", "Patients received 3·5 mg daily."),
+    ("٥", "القيمة ٣٫٥ كجم"),
+    ("٢٣٤", "القيمة ١٬٢٣٤ كجم"),
+    ("5 percent", "The change was − 5 percent in the second quarter"),
+    ("The change was 5 percent in the second quarter", "The change was − 5 percent in the second quarter"),
+    ("Net income for the year 1,234", "Net income for the year (1,234)"),
+    ("十日内", "由买方在三十日内支付"),
+    ("本报告介绍了二〇一八年的主要成果和下一年的工作计划", "本报告介绍了二〇一九年的主要成果和下一年的工作计划。"),
+    ("合同总金额为人民币叁佰伍拾万元整，由买方支付", "合同总金额为人民币叁佰捌拾万元整，由买方支付。"),
+    ("206 |", "| 207 206 | 2-methylimidazole |"),
 ]
 
 
@@ -117,6 +128,13 @@ SAME = [
     ("Upper weir 412 305", "| Upper weir | 412 | 305 |"),
     ("Upper weir 412", "| Upper weir | 412 | 305 |"),
     ("see pages 10", "see pages 10–12 of the report"),
+    ("the dose was 3.5 mg", "As said, the dose was 3·5 mg."),
+    ("The change was -5 percent", "The change was − 5 percent in the second quarter"),
+    ("from 10 − 5 to 10 − 7", "it goes from 10 − 5 to 10 − 7"),
+    ("for the year (1,234)", "Net income for the year (1,234)"),
+    ("see Smith (2019)", "see Smith (2019) and others"),
+    ("202-453-1", "EC 223-346-6 202-453-1 200-453-6"),
+    ("三十日内", "由买方在三十日内支付"),
 ]
 
 
@@ -125,6 +143,28 @@ def test_the_same_number_is_found_as_it_is(quote: str, text: str) -> None:
     match = find_quote(quote, text)
     assert match is not None
     assert match.score == 1
+
+
+def test_a_space_between_digits_may_part_two_numbers() -> None:
+    for quote, text in (
+        ("120 patients", "as shown in Table 3 120 patients were seen"),
+        ("193 | Fluoranthene", "| 194 193 | Fluoranthene |"),
+        ("200 mg was given to the patients", "At day 1 200 mg was given to the patients."),
+    ):
+        match = find_quote(quote, text)
+        assert match is not None
+        assert not match.is_complete
+        assert match.score < 1
+    assert find_quote("120.5 patients", "as shown in Table 3 120.55 patients were seen") is None
+
+
+def test_the_mark_of_a_footnote_may_be_left_out() -> None:
+    quote = "Revenue rose strongly in the second quarter. The board proposed"
+    for mark in ("²", "<sup>2</sup>"):
+        match = find_quote(quote, f"Revenue rose strongly in the second quarter.{mark} The board proposed a dividend.")
+        assert match is not None
+        assert match.is_complete
+        assert match.score > 0.98
 
 
 def _value(number: str) -> str:

@@ -110,7 +110,7 @@ def test_every_server_of_the_readme_is_reached(
     if "pages" in names:
         [page] = names["pages"]
         assert page.text.endswith("Read by the stand-in")
-        assert page.metadata["page_status"] == "ok"
+        assert page.metadata["page_status"] == "suspect"  # it says five words of a page of hundreds
     else:
         assert "its smallest text" in capsys.readouterr().out
 

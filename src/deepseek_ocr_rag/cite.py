@@ -15,16 +15,18 @@ from typing import Any, Literal
 
 from .anchors import BoxSource, Chunk, ChunkRegion, is_whole_page
 from .document import Document
+from .fitting import SHORT
 from .geometry import Box
 from .landing import Place, Spot, coarser, precision_of, source_of, spots, standing
 from .metadata import Precision
 from .passage import BLOCK_BREAK, Passage, as_passage
-from .quotes import SHORT, QuoteMatch, find_quote
+from .quotes import QuoteMatch, find_quote
 from .serial import from_dict as read_dict
 from .serial import to_dict
 
 Status = Literal["verified", "repaired", "partial", "ambiguous", "not_found"]
-"""The source says it letter for letter (after folding); nearly so; only a part of it; in several places; nowhere."""
+"""The source says it letter for letter (after folding); nearly so; only a part of it, or with other words among its
+own; in several places; nowhere."""
 
 Scope = Literal["passage", "pages", "document"]
 """Where a quote was found: in the passage itself, on its pages or the ones beside them, elsewhere in the document."""
@@ -99,35 +101,58 @@ def locate(
     """Find the words that say ``quote``; never raises on any text.
 
     The quote may leave out words as "...", "…" or "[…]". A quote under 20 characters must occur verbatim, as whole
-    words and once; longer ones may differ as OCR and re-typing do, but every number in them must be in the source.
+    words and once; longer ones may differ as OCR and re-typing do, but every number in them must be in the source. A
+    word in the place of another, a "not" more or less, or four words in a row that only one of them has, are no
+    misreadings: such a quote is "partial" at best, and what was made up has no boxes.
 
     Args:
         quote: What is said to stand there.
         where: The text that should have it; the metadata of a vector store makes a ``Passage.from_metadata``.
         hint_page: Decides between places that fit equally well.
         document: The document that ``where`` is a part of, for finer boxes. A quote that ``where`` does not have, or
-            only a part of, is looked for on its pages and those beside them, then everywhere; ``scope`` says so.
+            only a part of, is looked for on its pages and those beside them, and, unless it is there word for word,
+            everywhere; ``scope`` says so.
 
     Raises:
         UnknownChunk: If ``where`` is not of ``document``.
     """
-    passage = as_passage(where, document)
-    if document is None or isinstance(where, Document):
+    if isinstance(where, Document):
+        passage = _whole(_Same(where)).passage
         return _citation(passage, _matched(quote, passage, hint_page))
+    passage = as_passage(where, document)
     match = _matched(quote, passage, hint_page)
-    if match and not _is_cut_off(match, passage.text):
-        return _refined(_citation(passage, match), passage, match, document)
+    if document is None:
+        return _citation(passage, match)
+    scope: Scope = "passage"
+    if match is None or _is_cut_off(match, passage.text):
+        scope, match = _found_around(quote, match, passage, document, hint_page)
+    if scope == "passage":
+        return _refined(_citation(passage, match), passage, match, document) if match else _citation(passage, None)
+    citation = _citation(_whole(_Same(document)).passage, match)
+    return replace(citation, chunk_id=passage.chunk_id, source=citation.source or passage.source, scope=scope)
+
+
+def _found_around(
+    quote: str, match: QuoteMatch | None, passage: Passage, document: Document, hint_page: int | None
+) -> tuple[Scope, QuoteMatch | None]:
+    """The match of a quote on the pages beside, or elsewhere, if it is better than the passage's own."""
     whole = _whole(_Same(document))
     near = whole.pages_beside({region.page_number for region in passage.regions} or {hint_page})
+    scope: Scope = "passage"
     scopes: tuple[tuple[Scope, Place], ...] = (("pages", near), ("document", (0, len(whole.passage.text))))
-    for scope, (start, end) in scopes:
-        found = _matched(quote, whole.passage, hint_page, within=(start, end))
-        if found and (match is None or (found.is_unique and found.score > match.score)):
-            citation = _citation(whole.passage, found)
-            return replace(citation, chunk_id=passage.chunk_id, source=citation.source or passage.source, scope=scope)
-        if match:
-            break  # most of it is here: only the pages beside have the rest
-    return _refined(_citation(passage, match), passage, match, document) if match else _citation(passage, None)
+    for wider, within in scopes:
+        found = _matched(quote, whole.passage, hint_page, within=within)
+        if found and (match is None or _is_better(found, match, is_near=wider == "pages")):
+            scope, match = wider, found
+        if match and match.score == 1:
+            break
+    return scope, match
+
+
+def _is_better(found: QuoteMatch, match: QuoteMatch, *, is_near: bool) -> bool:
+    """Whether a match is better than one that is closer; far away it must say more, not only say it more alike."""
+    more = (found.is_complete, found.score == 1) > (match.is_complete, match.score == 1)
+    return found.is_unique and (more or (is_near and found.score > match.score))
 
 
 def _matched(quote: str, passage: Passage, hint_page: int | None, *, within: Place | None = None) -> QuoteMatch | None:
@@ -138,7 +163,7 @@ def _matched(quote: str, passage: Passage, hint_page: int | None, *, within: Pla
     def preferred(place: Place) -> bool:
         return bool(standing(hinted, [(place[0] + first, place[1] + first)]))
 
-    match = find_quote(quote, passage.text[first:last], preferred=preferred)
+    match = find_quote(quote, passage.text[first:last], preferred=preferred if hinted else None)
     return match and replace(match, places=tuple((start + first, end + first) for start, end in match.places))
 
 
@@ -242,15 +267,18 @@ def _is_among(region: ChunkRegion, shown: Sequence[ChunkRegion]) -> bool:
 
 def _citation(passage: Passage, match: QuoteMatch | None) -> Citation:
     if match is None:
-        return _cite(passage, (), status="not_found", score=0.0)
+        return cite_places(passage, (), status="not_found", score=0.0)
     if not match.is_unique:
         # A short phrase that occurs all over the text points nowhere; a whole sentence said twice is true at either.
-        return _cite(passage, match.places, status="ambiguous", score=match.score, show=match.size >= SHORT)
+        return cite_places(passage, match.places, status="ambiguous", score=match.score, show=match.size >= SHORT)
     status: Status = "verified" if match.score == 1 else "repaired" if match.is_complete else "partial"
-    return _cite(passage, match.places, status=status, score=match.score)
+    return cite_places(passage, match.places, status=status, score=match.score)
 
 
-def _cite(passage: Passage, places: Sequence[Place], *, status: Status, score: float, show: bool = True) -> Citation:
+def cite_places(
+    passage: Passage, places: Sequence[Place], *, status: Status = "verified", score: float = 1.0, show: bool = True
+) -> Citation:
+    """The citation of characters of a passage, which are a quote of it by themselves."""
     found = spots(passage, places) if show else []
     start, end = (places[0][0], places[-1][1]) if places else (0, 0)
     return Citation(

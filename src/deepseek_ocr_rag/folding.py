@@ -22,9 +22,14 @@ class Token:
 
 @lru_cache(maxsize=8192)
 def fold(char: str) -> str:
-    """A character as bare lower-case letters and digits; empty for everything else. Accents are dropped."""
+    """A character as bare lower-case letters and digits; empty for everything else.
+
+    Accents are dropped, but not the vowel signs of India's scripts, which are letters in all but name.
+    """
     plain = unicodedata.normalize("NFKD", char).casefold()
-    return "".join(letter for letter in plain if letter.isalnum())
+    return "".join(
+        letter for letter in plain if letter.isalnum() or ("\u0900" <= letter <= "\u0dff" and _is_inner(letter))
+    )
 
 
 @lru_cache(maxsize=8192)
@@ -37,8 +42,8 @@ def stands_alone(char: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _is_inner(char: str) -> bool:
-    """Whether a character without letters stands inside a word: combining accents, soft hyphens, joiners."""
-    return unicodedata.category(char) in ("Mn", "Cf")
+    """Whether a character that is no letter stands inside a word: marks, soft hyphens, joiners."""
+    return unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")
 
 
 def tokens(text: str) -> Iterator[Token]:

@@ -7,15 +7,17 @@ are is said as it is: the coarsest of them names all.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from .anchors import BoxSource, ChunkRegion, is_whole_page
 from .geometry import Box
 from .metadata import Precision
-from .narrow import Strip, flow_of, moved_words
+from .narrow import line_strip, says
 from .passage import Passage
-from .quotes import CJK
+from .plaintext import CJK
 
 Place = tuple[int, int]
 """Characters ``[start, end)`` of a passage."""
@@ -39,14 +41,24 @@ class Spot:
 
 def spots(passage: Passage, places: Sequence[Place]) -> list[Spot]:
     """Where characters of the places stand, in the order of the regions; what has no letters only where nothing has."""
-    hit = [index for index, region in enumerate(passage.regions) if _shares(region, places)]
-    saying = [index for index in hit if any(_says(passage.text, *part) for part in _parts(index, passage, places))]
-    return [_spot(passage, index, _parts(index, passage, places)) for index in saying or hit]
+    parts = {at: cut for at, cut in enumerate(_cut(passage.regions, places)) if cut}
+    saying = [at for at, cut in parts.items() if any(says(passage.text, *part) for part in cut)]
+    return [_spot(passage, at, parts[at]) for at in saying or parts]
 
 
-def standing(regions: Iterable[ChunkRegion], places: Sequence[Place]) -> list[ChunkRegion]:
+def standing(regions: Sequence[ChunkRegion], places: Sequence[Place]) -> list[ChunkRegion]:
     """The regions in which characters of the places stand."""
-    return [region for region in regions if _shares(region, places)]
+    return [region for region, cut in zip(regions, _cut(regions, places), strict=True) if cut]
+
+
+def _cut(regions: Iterable[ChunkRegion], places: Sequence[Place]) -> Iterator[list[Place]]:
+    """The places as far as they are in each region."""
+    ordered = sorted(places)
+    ends = list(accumulate((end for _, end in ordered), max))
+    for region in regions:
+        first, last = bisect_right(ends, region.start), bisect_left(ordered, (region.end,))
+        cut = ((max(start, region.start), min(end, region.end)) for start, end in ordered[first:last])
+        yield [(start, end) for start, end in cut if start < end]
 
 
 def precision_of(found: Sequence[Spot]) -> Precision:
@@ -65,21 +77,6 @@ def coarser(one: Precision, other: Precision) -> bool:
     return _COARSENESS.index(one) > _COARSENESS.index(other)
 
 
-def _shares(region: ChunkRegion, places: Sequence[Place]) -> bool:
-    return any(region.start < end and start < region.end for start, end in places)
-
-
-def _parts(index: int, passage: Passage, places: Sequence[Place]) -> list[Place]:
-    """The places as far as they are in a region."""
-    region = passage.regions[index]
-    cut = ((max(start, region.start), min(end, region.end)) for start, end in places)
-    return [(start, end) for start, end in cut if start < end]
-
-
-def _says(text: str, start: int, end: int) -> bool:
-    return any(char.isalnum() for char in text[start:end])
-
-
 def _spot(passage: Passage, index: int, parts: Sequence[Place]) -> Spot:
     region = passage.regions[index]
     source = region.source
@@ -89,13 +86,20 @@ def _spot(passage: Passage, index: int, parts: Sequence[Place]) -> Spot:
     in_table = passage.text.startswith("|", passage.text.rfind("\n", 0, region.start) + 1)
     if in_table and _BORDER.search(passage.text, region.start, region.end):
         return _row_spot(passage, index, parts, is_line=is_line)
-    if not is_line and not is_one_line(region, passage.text):
+    if not is_line and (_is_shared(passage, index) or not is_one_line(region, passage.text)):
         return Spot(region=region, boxes=(region.box,), precision="cell" if in_table else "block", source="block")
     boxes, is_known = _line_boxes(passage, index, parts)
     if not source and region.is_approximate:
         source = "ink"
     precision: Precision = "word" if is_known else "cell" if in_table else "line"
     return Spot(region=region, boxes=boxes, precision=precision, source=source)
+
+
+def _is_shared(passage: Passage, index: int) -> bool:
+    """Whether the region beside says that the same characters stand in it: nobody knows in which of them."""
+    region = passage.regions[index]
+    beside = (passage.regions[at] for at in (index - 1, index + 1) if 0 <= at < len(passage.regions))
+    return any(other.start < region.end and region.start < other.end for other in beside)
 
 
 # Lines
@@ -106,13 +110,9 @@ def _line_boxes(passage: Passage, index: int, parts: Sequence[Place]) -> tuple[t
     region = passage.regions[index]
     if parts[0][0] <= region.start and parts[0][1] >= region.end and not region.words:
         return (region.box,), False
-    strip = Strip(
-        text=passage.text[region.start : region.end],
-        box=region.box,
-        words=moved_words(region.words, by=-region.start),
-    )
-    before, after = _neighbour(passage, index, -1), _neighbour(passage, index, 1)
-    strip = replace(strip, flow=flow_of(strip, before=before, after=after))
+    text = passage.text[region.start : region.end]
+    beside = _neighbour(passage, index, -1), _neighbour(passage, index, 1)
+    strip = line_strip(text, region.box, region.words, at=region.start, beside=beside)
     found = [strip.part(start - region.start, end - region.start) for start, end in parts]
     return tuple(box for box, _ in found), all(is_known for _, is_known in found)
 

@@ -116,16 +116,18 @@ def shown_box(block: Block, lines: Sequence[Line], index: int, *, start: int, en
     line = lines[index]
     if (start <= line.start and line.end <= end) or block.kind is BlockKind.TABLE or line.source == "model":
         return line.box
-    words = moved_words(line.words, by=-line.start)
-    strip = Strip(text=block.text[line.start : line.end], box=line.box, words=words)
     before, after = (lines[at].box if 0 <= at < len(lines) else None for at in (index - 1, index + 1))
-    strip = replace(strip, flow=flow_of(strip, before=before, after=after))
+    strip = line_strip(block.text[line.start : line.end], line.box, line.words, at=line.start, beside=(before, after))
     return strip.part(start - line.start, end - line.start)[0]
 
 
-def moved_words(words: Sequence[LineWord], *, by: int) -> tuple[LineWord, ...]:
-    """The same words in a text in which they stand ``by`` characters further on."""
-    return tuple(replace(word, start=word.start + by, end=word.end + by) for word in words)
+def line_strip(
+    text: str, box: Box, words: Sequence[LineWord], *, at: int, beside: tuple[Box | None, Box | None]
+) -> Strip:
+    """The strip of a line that begins ``at`` a character, from which its words are counted, between two others."""
+    own = tuple(replace(word, start=word.start - at, end=word.end - at) for word in words)
+    strip = Strip(text=text, box=box, words=own)
+    return replace(strip, flow=flow_of(strip, before=beside[0], after=beside[1]))
 
 
 def advances(text: str) -> list[float]:
@@ -161,7 +163,7 @@ class _Knots:
         """Where a character that is not a space begins."""
         knot = min(bisect_right(self.places, at) - 1, len(self.places) - 2)
         begins_word = knot == 0 or knot % 2 == 1
-        if begins_word and not _says(self.text, self.places[knot], at):
+        if begins_word and not says(self.text, self.places[knot], at):
             return self.ways[knot]
         return self._between(knot, at)
 
@@ -169,7 +171,7 @@ class _Knots:
         """Where the character before ``at``, which is not a space, ends."""
         knot = max(1, bisect_left(self.places, at))
         ends_word = knot % 2 == 0 or knot == len(self.places) - 1
-        if ends_word and not _says(self.text, at, self.places[knot]):
+        if ends_word and not says(self.text, at, self.places[knot]):
             return self.ways[knot]
         return self._between(knot - 1, at)
 
@@ -229,7 +231,7 @@ def _sound(words: Sequence[LineWord], text: str) -> list[LineWord]:
 def _known_box(cited: Sequence[LineWord], text: str, start: int, end: int) -> Box | None:
     """The box around words, if nothing else of ``[start, end)`` is a letter or a digit."""
     edges = [start, *(edge for word in cited for edge in (word.start, word.end)), end]
-    if any(_says(text, gap, until) for gap, until in zip(edges[::2], edges[1::2], strict=True)):
+    if any(says(text, gap, until) for gap, until in zip(edges[::2], edges[1::2], strict=True)):
         return None
     return bounding_box(word.box for word in cited)
 
@@ -267,7 +269,8 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _says(text: str, start: int, end: int) -> bool:
+def says(text: str, start: int, end: int) -> bool:
+    """Whether characters of a text are more than marks and spaces."""
     return any(char.isalnum() for char in text[start:end])
 
 

@@ -34,7 +34,10 @@ _NUMERAL = re.compile(NUMERAL)
 _SIGN = re.compile(r"-[$€£¥]?\.?\d")
 _NO_DIGIT = re.compile(r"&\w+;|\D")
 _GROUP_SPACE = re.compile(rf"(?<=\d)[{_SPACES}](?=\d{{3}})")
-_REFERENCE = re.compile(r"\[\d{1,4}(?:[-, ]{1,2}\d{1,4}){0,20}\]")
+_REFERENCE = re.compile(
+    r"\[\d{1,4}(?:[-, ]{1,2}\d{1,4}){0,20}\]"
+    r"|(?<=[^\W\d_][.,;:!?])\d{1,3}(?!\S)"  # the mark of a footnote after a sentence
+)
 _REACH = 60
 """Characters around a place in which a numeral over it is looked for; between digits any number of them will do."""
 
@@ -82,6 +85,8 @@ def has_whole_numerals(text: str, start: int, end: int) -> bool:
     """Whether no numeral stands half in ``text[start:end]``, and no dash at its start would pass for a sign there."""
     if numeral_over(text, start) or numeral_over(text, end):
         return False
+    if any(text[max(0, at - 1) : at + 1].isnumeric() and 0 < at < len(text) for at in (start, end)):
+        return False
     return not _SIGN.match(text, start) or _NUMERAL.match(text, start) is not None
 
 
@@ -91,6 +96,15 @@ def numerals(text: str) -> list[str]:
 
 
 def says_numbers(quote: str, text: str) -> bool:
-    """Whether both have the same numerals in the same order; the quote may leave out references such as "[12]"."""
+    """Whether both have the same numerals in the same order.
+
+    The quote may leave out references such as "[12]" and the marks of footnotes. Chinese numerals are compared one by
+    one, by their values.
+    """
     said = numerals(quote)
-    return said == numerals(text) or said == numerals(_REFERENCE.sub(" ", text))
+    is_same = said == numerals(text) or said == numerals(_REFERENCE.sub(" ", text))
+    return is_same and _ideographs(quote) == _ideographs(text)
+
+
+def _ideographs(text: str) -> list[float]:
+    return [unicodedata.numeric(char) for char in text if char.isnumeric() and not char.isdecimal()]
