@@ -38,6 +38,7 @@ bench: $(VENV)/.installed-dev  ## the figures of the README; DATA is the folder 
 	$(BIN)/python benchmarks/chunking_speed.py $(DATA)
 	$(BIN)/python benchmarks/retrieval.py $(DATA)
 	$(BIN)/python benchmarks/citations.py $(DATA)
+	$(BIN)/python benchmarks/answers.py $(DATA)
 	$(BIN)/python benchmarks/trust.py $(DATA)
 	$(BIN)/python benchmarks/corpus.py $(DATA)
 

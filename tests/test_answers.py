@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from deepseek_ocr_rag.answers import (
     CitationEvent,
     CitedAnswer,
     CitedStream,
+    Event,
     FinalEvent,
     TextEvent,
     cite_answer,
@@ -95,6 +97,10 @@ def test_lines_that_say_the_same_are_told_apart() -> None:
         ("They lowered the reservoir to inspect the old spillway [1].", [(1, 0)], "support"),
         ("Of concrete, 340 tonnes were washed out below [1].", [(1, 2)], "support"),
         ("Of concrete, 350 tonnes were washed out below [1].", [], "source"),
+        ("The old spillway was not inspected in spring, since the reservoir was not lowered [1].", [], "source"),
+        ("Below them 340 tonnes of concrete had not been washed out [1].", [], "source"),
+        ("Divers found that two of the seven gates never longer closed [1].", [(1, 1)], "support"),
+        ('They lowered the reservoir to inspect the "old spillway" [1].', [(1, 0)], "support"),
         ("Penguins are birds of the far south [1].", [], "source"),
         ("Yes [1].", [], "source"),
         ("They lowered the reservoir to inspect the old spillway [1.3].", [(1, 0)], "support"),
@@ -108,6 +114,20 @@ def test_where_a_source_bears_a_sentence_out(answer: str, lines: list[tuple[int,
     assert found.citation.status == {"quote": "verified", "support": "partial", "source": "not_found"}[basis]
     assert found.citation.document_id == f"d{found.source}"
     assert [region.page_number for region in found.citation.context] == [found.source]
+
+
+def test_a_sentence_of_which_a_letter_was_misread_is_the_sources_own_words() -> None:
+    (found,) = cite_answer("Divers found that two of the sevcn gates no longer closed.", PASSAGES).citations
+    assert (found.basis, found.citation.status, found.citation.quote) == ("quote", "repaired", DAM[1])
+    (found,) = cite_answer("Divers found that two of the seven doors no longer closed.", PASSAGES).citations
+    assert (found.basis, found.citation.status, found.citation.quote) == ("support", "partial", DAM[1])
+
+
+@pytest.mark.parametrize("markers", ["[1.2][1.3]", "[1.2, 1.3]", "[1.2-2][1.3]"])
+def test_a_line_that_goes_with_the_one_that_says_it_is_no_slip(markers: str) -> None:
+    answer = cite_answer(f"Divers found that two of the seven gates no longer closed {markers}.", PASSAGES)
+    assert [cited_lines(found) for found in answer.citations] == [[(1, 1)], [(1, 2)]]
+    assert [found.basis for found in answer.citations] == ["lines", "lines"]
 
 
 def test_sources_and_lines_that_do_not_exist_are_counted() -> None:
@@ -156,6 +176,12 @@ def test_sentences_without_a_marker_are_matched_and_say_so() -> None:
     assert all(found.is_inferred and not found.marker for found in answer.citations)
     assert [cited_lines(found) for found in answer.citations] == [[(1, 1)], [(2, 0)]]
     assert cite_answer(text, PASSAGES, infers=False).citations == ()
+
+
+def test_a_sentence_in_bold_ends_with_its_full_stop() -> None:
+    answer = cite_answer(f"**{DAM[1]}** Nobody was hurt. *{ROAD[0]}* It failed.", PASSAGES)
+    assert parts(answer) == [f"**{DAM[1]}**", f"*{ROAD[0]}*"]
+    assert [found.basis for found in answer.citations] == ["quote", "quote"]
 
 
 def test_a_marked_sentence_is_not_matched_again() -> None:
@@ -234,6 +260,26 @@ def test_the_prompt_and_the_answer_count_alike() -> None:
             assert found.citation.quote == text
 
 
+def told(events: Sequence[Event]) -> list[Event]:
+    """Events with neighbouring texts joined."""
+    joined: list[Event] = []
+    for event in events:
+        if isinstance(event, TextEvent) and joined and isinstance(joined[-1], TextEvent):
+            joined[-1] = TextEvent(text=joined[-1].text + event.text)
+        else:
+            joined.append(event)
+    return joined
+
+
+def test_the_order_of_events_does_not_depend_on_the_pieces() -> None:
+    orders = []
+    for pieces in (["[1][2]\n- So it is. "], ["[1][2]\n", "- So it is. "], list("[1][2]\n- So it is. ")):
+        stream = CitedStream(PASSAGES)
+        orders.append(told([*(event for piece in pieces for event in stream.feed(piece)), *stream.close()]))
+    assert orders[0] == orders[1] == orders[2]
+    assert [event.type for event in orders[0]] == ["text", "citation", "citation", "text", "final"]
+
+
 PIECES = [
     *(
         "[1]",
@@ -273,6 +319,8 @@ def test_however_an_answer_is_cut_the_result_is_the_same(text: str, sizes: list[
     final = events[-1]
     assert isinstance(final, FinalEvent)
     assert final.answer == cite_answer(text, PASSAGES)
+    stream = CitedStream(PASSAGES)
+    assert told(events) == told([*stream.feed(text), *stream.close()])
     assert "".join(event.text for event in events if isinstance(event, TextEvent)) == final.answer.text
     assert tuple(event.citation for event in events if isinstance(event, CitationEvent)) == final.answer.citations
     for found in final.answer.citations:

@@ -4,7 +4,8 @@ The model was given the passages as numbered sources (:mod:`.answering.numbered`
 The text goes on as it comes, without its markers; each marker becomes a citation as soon as it closes, for the sentence
 that it stands at, and at the end sentences without one are matched by what they say, and marked as inferred. Numbers of
 sources that do not exist are dropped and counted: models invent them. However the answer is cut into pieces, the text
-and the citations are the same, because a citation depends on nothing that comes after it but the rest of its line.
+and the citations are the same and come in the same order, because a citation depends on nothing that comes after it but
+the rest of its line.
 """
 
 from __future__ import annotations
@@ -171,8 +172,8 @@ class CitedStream:
             if isinstance(part, Marker):
                 yield from self._mark(part)
                 continue
-            yield TextEvent(text=part)
             for line in lines_of(part):
+                yield TextEvent(text=line)
                 self._text.add(line)
                 if line.endswith("\n"):
                     yield from self._settle()
@@ -201,24 +202,26 @@ class CitedStream:
 
     def _cite(self, marker: Marker, at: int, claim: Statement) -> Iterator[Event]:
         for reference in marker.references:
-            place = self._place(reference, claim.text) if len(self._citations) < MOST_CITATIONS else None
+            place = self._place(reference, claim) if len(self._citations) < MOST_CITATIONS else None
             if place is None:
                 self._unresolved += 1
                 continue
             yield self._found(place, claim, at=at, marker=marker.raw.lstrip(" ,;"))
 
-    def _place(self, reference: Reference, claim: str) -> Place | None:
+    def _place(self, reference: Reference, claim: Statement) -> Place | None:
         source, first, last = reference.source, reference.first, reference.last
         if reference.or_line_of and not self._claims.has_source(source):
             source, first, last = reference.or_line_of, source, source
         if not self._claims.has_source(source):
             return None
         if not first:
-            return self._claims.in_source(claim, source)
+            return self._claims.in_source(claim.text, source)
         if self._claims.has_line(source, first):
-            return self._claims.on_lines(claim, source, first, last)
+            part = source, claim.start, claim.end
+            cited = [one.citation for one in self._citations if (one.source, one.answer_start, one.answer_end) == part]
+            return self._claims.on_lines(claim.text, source, first, last, cited=cited)
         self._unresolved += 1
-        return self._claims.in_source(claim, source)
+        return self._claims.in_source(claim.text, source)
 
     def _found(self, place: Place, claim: Statement, *, at: int, marker: str) -> CitationEvent:
         cited = AnswerCitation(

@@ -11,7 +11,17 @@ from deepseek_ocr_rag.answering.markers import LONGEST_MARKER, Marker, MarkerStr
 Part = str | tuple[str, tuple[Reference, ...]]
 
 ALPHABET = st.sampled_from(
-    [*"[]【】［］(),;:.-–`~\n 0123456789^†#", "source", "Source ", "[1]", "[2.3-4]", "```", "://"]
+    [
+        *"[]【】［］(),;:.-–`~\n 0123456789^†#$x",
+        "source",
+        "Source ",
+        "[1]",
+        "[2.3-4]",
+        "```",
+        "://",
+        "<code>",
+        "</code>",
+    ]
 )
 
 
@@ -74,7 +84,10 @@ def test_what_models_write_is_understood(body: str, references: tuple[Reference,
 
 @pytest.mark.parametrize(
     "body",
-    ["", " ", "2019", "x", "1,", ",1", "1..2", "1.2.3", "p. 3", "1-300", "sic", "1 2", "Smith 2019", "1+1", "-1"],
+    [
+        *("", " ", "2019", "x", "1,", ",1", "1..2", "1.2.3", "p. 3", "1-300", "sic", "1 2", "Smith 2019", "1+1", "-1"),
+        *("1,000", "12,345,678", "0, 1", "0-1", "2, 0", "12:30", "1.05"),
+    ],
 )
 def test_other_brackets_are_no_markers(body: str) -> None:
     assert parse_marker(body) is None
@@ -111,6 +124,9 @@ def test_blanks_and_commas_between_markers_go_with_them() -> None:
         "````\n```\n[1]\n",
         "https://example.org/a[1]",
         "[ ] to do, [x] done",
+        "$x[1]$, $$a[2]$$ and $\\alpha \\in [1, 2]$",
+        "it costs $5, and $f[1]$ is",
+        "<code>a[1] = [2]</code>",
     ],
 )
 def test_code_and_links_are_left_alone(text: str) -> None:
@@ -130,6 +146,17 @@ def test_code_and_links_are_left_alone(text: str) -> None:
         ("[[[2]", "[2]"),
         ("[1, [2]", " [2]"),
         ("[1 [2]", " [2]"),
+        ("$x[1]$ holds [2]", " [2]"),
+        ("$x[1]$[2]", "[2]"),
+        ("$$x[1]$$, and [2]", " [2]"),
+        ("It cost $5 million and $7 at most [2]", " [2]"),
+        ("$NVDA rose [2]", " [2]"),
+        ("$x is open\n[2]", "[2]"),
+        ("`$x` [2]", " [2]"),
+        ("<code>a[1]</code> [2]", " [2]"),
+        ("`<code>` [2]", " [2]"),
+        ("<code> is open\n[2]", "[2]"),
+        ("- a\n    - b [2]", " [2]"),
     ],
 )
 def test_markers_after_code_and_links_count(text: str, found: str) -> None:
@@ -166,7 +193,9 @@ def test_however_a_text_is_cut_the_parts_are_the_same_and_nothing_is_lost(text: 
     assert "".join(part if isinstance(part, str) else part[0] for part in whole) == text
 
 
-@pytest.mark.parametrize("piece", ["[", "[1", "[1,", "[[1]", "`", "【1†", " [", "[1](", "://[", "[source "])
+@pytest.mark.parametrize(
+    "piece", ["[", "[1", "[1,", "[[1]", "`", "【1†", " [", "[1](", "://[", "[source ", "$x [", "$"]
+)
 def test_hostile_text_is_read_in_one_go(piece: str) -> None:
     text = piece * 5000
     assert "".join(part if isinstance(part, str) else part[0] for part in parts(text)) == text

@@ -21,6 +21,7 @@ def parted(text: str) -> list[str]:
         "See fig. 3, p. 12, no. 7 and Jan. 5 of Vol. 2 in Berlin.",
         "oct. 31 is in small letters, and sept. 2 is as well.",
         "Он приехал с А. С. Пушкиным.",
+        "Smith *et al.* (2019) and _e.g._ Berlin in **Fig.** 3.",
     ],
 )
 def test_a_sentence_goes_on_after_what_is_abbreviated(text: str) -> None:
@@ -38,6 +39,7 @@ def test_a_sentence_goes_on_after_what_is_abbreviated(text: str) -> None:
         ("今天天气很好。明天呢？", 2),
         ("ខ្មែរ។ ខ្មែរ។", 2),
         ("He saw the WHO. They left the EU. And the USA.", 3),
+        ("**True.** Nobody was hurt. *It rose.* _It set!_ __So it is.__ **No.**", 6),
     ],
 )
 def test_a_sentence_ends_at_its_mark(text: str, count: int) -> None:

@@ -1,25 +1,24 @@
 """From a claim and the source that it names to the place that bears it out.
 
 In this order: the lines that the marker names, words that the claim quotes, the claim itself where it is the source's
-own, and the sentences that support it best. A model may name the wrong line; where the named ones say nothing of the
-claim and another place of the same source does, that place is taken. Where nothing is good enough the source is cited
-without a place: its context is known, to be shown pale, and no line of it is called the evidence.
+own word for word, and the sentences that support it best. A model may name the wrong line; where the named ones say
+nothing of the claim and another place of the same source does, that place is taken. Where nothing is good enough the
+source is cited without a place: its context is known, to be shown pale, and no line of it is called the evidence.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..anchors import Chunk
-from ..cite import AROUND, Citation, CitationRegion, locate
+from ..cite import Citation, cite_places, locate
 from ..document import Document
-from ..geometry import Box
-from ..landing import precision_of, source_of, spots
 from ..passage import Passage, as_passage
 from .numbered import passage_lines
+from .said import is_misread
 from .support import Evidence
 
 Basis = Literal["lines", "quote", "support", "source"]
@@ -30,11 +29,10 @@ INFERRED_FLOOR = 0.6
 
 _LEAST_WORDS = 4
 """Words of a claim under which it is not looked for: "Yes, it is." stands anywhere."""
-_WRONG, _RIGHT = 0.15, 0.6
+_WRONG, _RIGHT = 0.25, 0.6
 """Support under which named lines are taken for a slip, if another place has that of the second number."""
-_VERBATIM = 0.9
-"""What a whole claim must score to be the source's own words: it is no quote, and may well end otherwise."""
-_QUOTED = re.compile(r"[\"“„«”]([^\"“”„«»\n]{12,600})[\"“”»]")
+_QUOTED = re.compile(r"[\"“„«”]([^\"“”„«»\n]{20,600})[\"“”»]")
+"""What is shorter is a term that the claim is about."""
 _WORD = re.compile(r"\w+")
 _FINE = ("word", "line", "cell", "row")
 _MOST_QUOTES = 4
@@ -69,15 +67,19 @@ class Claims:
         """Whether a source has such a line."""
         return self.has_source(source) and 1 <= line <= len(passage_lines(self._passages[source - 1].text))
 
-    def on_lines(self, claim: str, source: int, first: int, last: int) -> Place:
-        """The place of lines ``first`` to ``last`` of a source, as far as it goes; ``first`` must be one of its."""
+    def on_lines(self, claim: str, source: int, first: int, last: int, *, cited: Collection[Citation] = ()) -> Place:
+        """The place of lines ``first`` to ``last`` of a source, as far as it goes; ``first`` must be one of its.
+
+        Lines that say nothing of the claim are no slip where it cites the better place of the source already.
+        """
         passage_text = self._passages[source - 1].text
         lines = passage_lines(passage_text)
         start, end = lines[first - 1][0], lines[min(last, len(lines)) - 1][1]
         support = self._evidence.score(claim, passage_text[start:end])
         if support < _WRONG and _is_telling(claim):
             better = self.in_source(claim, source)
-            if better.basis != "source" and better.support >= _RIGHT:
+            is_new = not any(one.start < better.citation.end and better.citation.start < one.end for one in cited)
+            if better.basis != "source" and better.support >= _RIGHT and is_new:
                 return better
         return Place(source=source, citation=self._cite(source, start, end), basis="lines", support=support)
 
@@ -101,8 +103,8 @@ class Claims:
         said = sorted(_QUOTED.findall(claim), key=len, reverse=True)[:_MOST_QUOTES]
         for words in [*said, claim] if _is_telling(claim) else said:
             citation = locate(words, passage, document=document)
-            least = _VERBATIM if words == claim else 0.0
-            if citation.status in ("verified", "repaired") and citation.score >= least:
+            is_own = words != claim or is_misread(words, citation.quote)  # a claim is no quote: a word makes it another
+            if citation.status == "verified" or (citation.status == "repaired" and is_own):
                 support = self._evidence.score(claim, citation.quote)
                 return Place(source=source, citation=citation, basis="quote", support=support)
         best = self._evidence.best(claim, passage=source - 1) if _is_telling(claim) else None
@@ -127,26 +129,7 @@ class Claims:
 
 def cite_span(passage: Passage, start: int, end: int) -> Citation:
     """The citation of characters ``[start, end)`` of a passage; they are a quote of it by themselves."""
-    found = spots(passage, [(start, end)])
-    pages: dict[int, dict[Box, None]] = {}
-    for spot in found:
-        pages.setdefault(spot.region.page_number, {}).update(dict.fromkeys(spot.boxes))
-    nowhere = locate("", passage)
-    regions = tuple(CitationRegion(page_number=number, boxes=tuple(boxes)) for number, boxes in pages.items())
-    return replace(
-        nowhere,
-        quote=passage.text[start:end],
-        status="verified",
-        score=1.0,
-        precision=precision_of(found),
-        box_source=source_of(found),
-        regions=regions,
-        start=start,
-        end=end,
-        context=nowhere.context or regions,
-        prefix=passage.text[max(0, start - AROUND) : start],
-        suffix=passage.text[end : end + AROUND],
-    )
+    return cite_places(passage, [(start, end)])
 
 
 def _is_telling(claim: str) -> bool:

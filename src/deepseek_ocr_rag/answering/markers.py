@@ -3,7 +3,8 @@
 They come in the middle of text that streams, a few characters at a time. Whatever cannot be part of a marker goes on at
 once; what still can is held back until it is decided, which a limit of :data:`LONGEST_MARKER` characters guarantees.
 Text is read one character after the other and nothing depends on how it was cut, so a stream and the whole answer give
-the same. Code and links are not looked at: ``a[1]`` in code is an index, and ``[1](https://…)`` is a link.
+the same. Code, formulas and links are not looked at: ``a[1]`` in code is an index, ``$[1, 2]$`` is an interval, and
+``[1](https://…)`` is a link. What is only indented counts: it is a part of a list more often than code.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+
+from ..numerals import GROUPED
 
 LONGEST_MARKER = 64
 """Characters that are held back at most."""
@@ -64,20 +67,31 @@ _LETTERS = re.compile(r"[a-z]+")
 _SEPARATOR = re.compile(r"[ \t]?(?:[,;&]|\band\b)[ \t]?")
 _ITEM = re.compile(
     rf"(?:(?:{_WORD})[ \t]?[:\#.]?[ \t]?)?[\#^]?(?P<source>\d{{1,3}})"
-    r"(?:[ \t]?[.:][ \t]?l?(?P<first>\d{1,4}))?"
+    r"(?:[ \t]?[.:][ \t]?l?(?P<first>0|[1-9]\d{0,3}))?"
     r"(?:[ \t]?-[ \t]?(?:(?P<other>\d{1,3})[.:])?l?(?P<last>\d{1,4}))?"
     r"(?:†(?:l(?P<from>\d{1,4})(?:-l?(?P<to>\d{1,4}))?|[^,;†]*))?"
 )
+_NO_ITEM = re.compile(rf"{GROUPED}|\d\d:\d\d")
+"""Thousands, and times of day."""
+_FORMULA = re.compile(
+    r"\$\$?(?=[A-Za-z\\(\[{|-])(?!.*[A-Za-z]{2} [A-Za-z]{2})(?:\\[A-Za-z]+|[A-Za-z]{1,3}(?![A-Za-z])|[^A-Za-z])*"
+)
+"""A formula so far: it begins neither as a price does nor has words, which names after a dollar sign are among."""
+_LONGEST_FORMULA = 200
 
 
 def parse_marker(body: str) -> tuple[Reference, ...] | None:
     """What stands between a marker's brackets; None if that is no marker.
 
     Understood are numbers, ranges and lists of them, lines after a dot or colon, and what models add of their own: a
-    word ("Source 1", "ID:1"), a footnote's ``^``, a dagger with lines or a name. Numbers of four digits are years.
+    word ("Source 1", "ID:1"), a footnote's ``^``, a dagger with lines or a name. Numbers of four digits are years, and
+    lists and ranges with a 0 intervals.
     """
     found: list[Reference] = []
-    for part in _SEPARATOR.split(_plain(body).strip(" \t")):
+    plain = _plain(body).strip(" \t")
+    if _NO_ITEM.fullmatch(plain):
+        return None
+    for part in _SEPARATOR.split(plain):
         item = _ITEM.fullmatch(part)
         references = _references(item) if item else None
         if references is None:
@@ -86,7 +100,8 @@ def parse_marker(body: str) -> tuple[Reference, ...] | None:
             leader = found[-1].or_line_of or found[-1].source
             references = (Reference(source=references[0].source, or_line_of=leader),)
         found += references
-    return tuple(dict.fromkeys(found))
+    is_interval = len(found) > 1 and any(reference.source == 0 for reference in found)
+    return None if is_interval else tuple(dict.fromkeys(found))
 
 
 def _references(item: re.Match[str]) -> tuple[Reference, ...] | None:
@@ -170,11 +185,11 @@ class MarkerStream:
 
     def _may_be(self, text: str) -> bool:
         """Whether text, with what follows it, can be a marker, or the blank or comma before one."""
-        if len(text) > LONGEST_MARKER or self._place.is_code(text[0]):
-            return False
         gap, _ = _inside(text)
         allowed = ("", " ", ",", ";", ", ", "; ") if self._after_marker else ("", " ")
-        return gap in allowed and (len(gap) == len(text) or _may_close(text[len(gap) :]))
+        if len(text) > LONGEST_MARKER or gap not in allowed or self._place.is_code(text[0]):
+            return False
+        return len(gap) == len(text) or _may_close(text[len(gap) :])
 
     def _emit(self, char: str) -> None:
         self._found.append(char)
@@ -187,19 +202,21 @@ class MarkerStream:
 
 
 class _Place:
-    """Where in markdown the text has got to: in code, in a link's address, at the start of a line."""
+    """Where in markdown the text has got to: in code, in a formula, in a link's address, at the start of a line."""
 
     def __init__(self) -> None:
         self.is_blank_line = True
         self.is_target = False
-        self._is_address = False
+        self._is_address = self._is_tagged = False
+        self._formula = ""
         self._may_fence = True
         self._fence = self._code = self._run = self._last = ""
 
     def is_code(self, char: str) -> bool:
         """Whether ``char``, which comes next, stands where brackets mean something else."""
         fence, code = self._settled(char)
-        return bool(fence or code or self.is_target or (self._is_address and not char.isspace()))
+        is_elsewhere = fence or code or self._is_tagged or self.is_target or (self._is_address and not char.isspace())
+        return bool(is_elsewhere or (self._formula and _FORMULA.fullmatch(self._formula + char)))
 
     def pass_over(self, char: str) -> None:
         """Go on by a character."""
@@ -209,16 +226,33 @@ class _Place:
         else:
             self._may_fence = char == "\n" or (self._may_fence and not self._run and char in " \t>-*+.)0123456789")
             self._run = ""
-        self._last = (self._last + char)[-3:]
+        is_text = not self._fence and not self._code
+        self._formula = self._formula_after(char) if is_text else ""
+        self._last = (self._last + char)[-len("</code>") :]
+        if is_text and self._last.endswith(("<code>", "</code>")):
+            self._is_tagged = not self._last.startswith("</")
         if char == "\n":
             self.is_blank_line, self.is_target, self._is_address, self._code = True, False, False, ""
+            self._is_tagged = False
         elif not char.isspace():
             self.is_blank_line = False
         if char.isspace() or char in ')>"':
             self.is_target = self.is_target and char != ")"
             self._is_address = False
-        elif self._last == "://":
+        elif self._last.endswith("://"):
             self._is_address = True
+
+    def _formula_after(self, char: str) -> str:
+        """What stands after the dollar sign that is open, with it, where ``char`` follows; empty where none is."""
+        before = self._last[-1:]
+        if char == "\n":
+            return ""
+        if char != "$":
+            return (self._formula + char)[:_LONGEST_FORMULA] if self._formula else ""
+        if before == "$":
+            return "$$" if self._formula == "$" else ""
+        is_closing = self._formula and not before.isspace()
+        return "" if is_closing or before == "\\" else "$"
 
     def _settled(self, char: str) -> tuple[str, str]:
         """Fence and code that are open before ``char``: a run of backticks counts once its end is known."""

@@ -2,13 +2,17 @@
 
 A claim is weighed against sentences and rows by its words: rare ones count more, names twice, and those that no passage
 has count against it. Its numbers must be there, since a sentence with another number says something else, however alike
-it is. It is no proof, so what is found is never called a quote, and where two places are as good as each other, or none
-is good, there is no place.
+it is; so does one that denies what the claim says, and where a claim names somebody whom no passage knows, it is about
+something else. Words do not tell who did what to whom: a claim that swaps the roles is borne out like a true one. It is
+no proof, so what is found is never called a quote, and where two places are as good as each other, or none is good,
+there is no place.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,8 +20,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..folding import tokens
-from ..numerals import GROUPED, numerals, ungrouped
 from .numbered import passage_lines
+from .said import Said, is_little, said_by, stem
 
 FLOOR = 0.45
 """What a claim's support must be for a place to be shown."""
@@ -25,13 +29,20 @@ FLOOR = 0.45
 _BESIDE = 0.1
 """What the sentence next to the best one must add to be shown, too."""
 _TIE = 0.02
-_WITHOUT_NUMBERS = 0.4
-"""What is left of the support where none of the claim's numbers is there; under the floor by itself."""
+_DOUBTED = 0.4
+"""What is left of the support where a number or a name is missing, or only one side denies it; under the floor."""
 _LONGEST_CLAIM = 800
-_SHORT, _LITTLE = 3, 0.3
-"""Latin words of so few letters say little; what they count, as a share of a longer word."""
-_GROUPED = re.compile(GROUPED)
-_ENDING = re.compile(r"(?:(?<=....)(?:ations?|ings?|ions?|ed|es|ly|e)|(?<=...)s)\Z")
+_LITTLE = 0.3
+"""What a little word counts, as a share of a longer one."""
+_LEADING = re.compile(
+    r"\A(?:.*:|(?:according to|as per|laut|gemäß|selon|según)\b[^,]{0,80},)", re.IGNORECASE | re.DOTALL
+)
+"""What leads up to a claim and may have names that the passages need not know: a label, "According to the Report,"."""
+_INNER_WORD = re.compile(r"(?<=[a-zß-ÿ] )[^\W\d_]{4,}")
+_MOST_CAPITALS = 0.3
+"""Share of words within sentences that begin with a capital; where it is greater, as in German, few are names."""
+_SAMPLE = 5000
+"""Characters of a passage in which they are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,26 +56,19 @@ class Support:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What is compared of a text."""
-
-    words: frozenset[str]
-    numbers: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Claim:
+    said: Said
     weights: dict[str, float]
-    numbers: frozenset[str]
+    is_strange: bool
+    """Whether it names somebody or something that no passage knows."""
 
-    def score(self, said: Sequence[_Said]) -> float:
+    def score(self, *lines: Said) -> float:
         """How much of the claim several lines say together, 0 to 1."""
         total = sum(self.weights.values())
-        words = frozenset[str]().union(*(one.words for one in said))
-        numbers = frozenset[str]().union(*(one.numbers for one in said))
-        share = len(self.numbers & numbers) / len(self.numbers) if self.numbers else 1.0
-        found = sum(weight for word, weight in self.weights.items() if word in words)
-        return found / total * (_WITHOUT_NUMBERS + (1 - _WITHOUT_NUMBERS) * share) if total else 0.0
+        together = functools.reduce(operator.or_, lines)
+        found = sum(weight for word, weight in self.weights.items() if word in together.words)
+        is_doubted = self.is_strange or together.is_against(self.said)
+        return found / total * (_DOUBTED if is_doubted else 1) if total else 0.0
 
 
 class Evidence:
@@ -77,6 +81,8 @@ class Evidence:
         for at, said in enumerate(self._said):
             for word in said.words:
                 self._places[word].append(at)
+        inner = [word for text in texts for word in _INNER_WORD.findall(text[:_SAMPLE])]
+        self._tells_names = sum(word[0].isupper() for word in inner) < _MOST_CAPITALS * len(inner)
 
     def best(self, claim: str, *, passage: int | None = None, floor: float = FLOOR) -> Support | None:
         """The line, or two lines that follow each other, that support a claim best, in one passage or in all.
@@ -84,14 +90,14 @@ class Evidence:
         None where nothing reaches the floor, or where two places are equally good.
         """
         asked = self._asked(claim)
-        scores = {at: asked.score([self._said[at]]) for at in self._candidates(asked, passage)}
+        scores = {at: asked.score(self._said[at]) for at in self._candidates(asked, passage)}
         first = max(scores, key=lambda at: (scores[at], -at), default=None)
         if first is None:
             return None
         last, score = first, scores[first]
         pairs = [(one, one + 1) for one in (first - 1, first) if self._are_neighbours(one)]
         for one, other in pairs:
-            together = asked.score([self._said[one], self._said[other]])
+            together = asked.score(self._said[one], self._said[other])
             if together >= max(score, scores[first] + _BESIDE):
                 first, last, score = one, other, together
         is_tie = any(
@@ -105,16 +111,18 @@ class Evidence:
 
     def score(self, claim: str, said: str) -> float:
         """How much of a claim some words say, 0 to 1."""
-        return round(self._asked(claim).score([_said_by(said)]), 4)
+        return round(self._asked(claim).score(said_by(said)), 4)
 
     def _asked(self, claim: str) -> _Claim:
-        said, names = _said_by(claim[:_LONGEST_CLAIM]), _names(claim[:_LONGEST_CLAIM])
+        text = claim[:_LONGEST_CLAIM]
+        said, names = said_by(text), _names(text)
         weights = {
             word: math.log(1 + (len(self._said) + 1) / (1 + len(self._places.get(word, ()))))
-            * (2 if word in names else _LITTLE if _is_little(word) else 1)
+            * (2 if word in names else _LITTLE if is_little(word) else 1)
             for word in said.words
         }
-        return _Claim(weights, said.numbers)
+        is_strange = self._tells_names and any(name not in self._places for name in _named(text))
+        return _Claim(said, weights, is_strange)
 
     def _candidates(self, asked: _Claim, passage: int | None) -> Iterator[int]:
         found = Counter(at for word in asked.weights for at in self._places.get(word, ()))
@@ -125,30 +133,25 @@ class Evidence:
 
 
 @lru_cache(maxsize=256)
-def _lines_said(text: str) -> tuple[_Said, ...]:
-    return tuple(_said_by(text[start:end]) for start, end in passage_lines(text))
-
-
-def _said_by(text: str) -> _Said:
-    plain = _GROUPED.sub(lambda found: ungrouped(found[0]), text)
-    words = frozenset(_stem(token.folded) for token in tokens(plain))
-    return _Said(words, frozenset(numerals(plain.casefold())))
+def _lines_said(text: str) -> tuple[Said, ...]:
+    return tuple(said_by(text[start:end]) for start, end in passage_lines(text))
 
 
 def _names(text: str) -> frozenset[str]:
     """Words with a capital that do not begin the text, and those with digits."""
     found = list(tokens(text))
     return frozenset(
-        _stem(token.folded)
+        stem(token.folded)
         for at, token in enumerate(found)
         if (at and text[token.start].isupper()) or any(char.isdigit() for char in token.folded)
     )
 
 
-def _is_little(word: str) -> bool:
-    return len(word) <= _SHORT and word.isascii() and word.isalpha()
-
-
-def _stem(word: str) -> str:
-    """A word without its ending, as far as English goes; other languages lose a letter here and there on both sides."""
-    return word if word.isdigit() else _ENDING.sub("", word)
+def _named(text: str) -> Iterator[str]:
+    """Words of the claim that are surely names: with a capital within a sentence or a word."""
+    said = _LEADING.sub("", text)
+    for token in tokens(said):
+        word, before = said[token.start : token.end], said[max(0, token.start - 2) : token.start]
+        is_inside = before[:1].isalnum() or before[:1] == ","
+        if len(word) > 1 and (any(map(str.isupper, word[1:])) or (word[0].isupper() and is_inside)):
+            yield stem(token.folded)

@@ -10,7 +10,8 @@ from itertools import islice
 _STOPS = ".!?؟۔։"
 _ENDINGS = "。！？｡।॥።။…។"
 """Marks that end a sentence whatever follows; after all others, a new one has to begin."""
-_CLOSERS = "\"'”’»)]」』）】"
+_EMPHASIS = "*_"
+_CLOSERS = "\"'”’»)]」』）】" + _EMPHASIS
 _LAST_SIGNS = tuple(_STOPS + _ENDINGS + ":;")
 _MARKS = re.compile(f"[{_STOPS}{_ENDINGS}]+[{re.escape(_CLOSERS)}]*")
 _ENDING_ALONE = re.compile(f"[{_ENDINGS}]")
@@ -84,7 +85,7 @@ def sentence_ends(text: str, start: int, end: int) -> Iterator[int]:
 
 def _goes_on(text: str, start: int, mark: re.Match[str], following: str) -> bool:
     """Whether a full stop is that of an abbreviation, or one before a number that belongs to the word."""
-    return mark[0] == "." and _is_short(text, start, mark.start(), before_number=following.isdigit())
+    return mark[0].rstrip(_EMPHASIS) == "." and _is_short(text, start, mark.start(), before_number=following.isdigit())
 
 
 def _is_short(text: str, start: int, end: int, *, before_number: bool = False) -> bool:
@@ -94,7 +95,7 @@ def _is_short(text: str, start: int, end: int, *, before_number: bool = False) -
     found = _LAST_WORD.search(text, max(start, end - _LONGEST_ABBREVIATION), end)
     if found is None:
         return False
-    word = found[0]
+    word = found[0].strip(_EMPHASIS)
     if before_number and _BEFORE_NUMBERS.fullmatch(word):
         return True
     is_initials = word.isupper() and all(len(letters) == 1 for letters in word.split("."))
