@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pymupdf
 import pytest
+from PIL import Image
 
 from deepseek_ocr_rag.annotate import annotate_pdf
 from deepseek_ocr_rag.cite import Citation, CitationRegion
-from deepseek_ocr_rag.errors import CitationError
+from deepseek_ocr_rag.errors import CitationError, CorruptSource, PageFailed
 from deepseek_ocr_rag.geometry import Box
 
 SAVED = {
@@ -134,3 +137,72 @@ def test_a_full_disk_costs_the_copy_and_leaves_nothing(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert output.read_bytes() == b"an older one"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.pdf", "source.pdf"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pdfminer+pdfminer.six/samples/encryption/encrypted_doc_no_id.pdf",
+        "qpdf+qpdf/qpdf/qtest/qpdf/invalid-id-xref.pdf",
+    ],
+)
+def test_an_encrypted_file_without_an_id_opens_as_before(tmp_path: Path, shared_data: Path, name: str) -> None:
+    source = shared_data / "hostile" / name
+    if not source.is_file():
+        pytest.skip("the hostile documents are not here")
+    output = annotate_pdf(source, [cite("a quote", on(1, LINES[0]))], tmp_path / "out.pdf")
+    with pymupdf.open(output) as document:
+        assert not document.needs_pass
+    assert notes(output)[0] == ["a quote"]
+
+
+def test_a_copy_that_does_not_open_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, output = make_pdf(tmp_path / "source.pdf"), tmp_path / "out.pdf"
+    output.write_bytes(b"an older one")
+    monkeypatch.setattr(pymupdf.Document, "save", lambda self, path, **_: Path(path).write_bytes(b"%PDF-1.7"))
+    with pytest.raises(CorruptSource, match=r"source\.pdf"):
+        annotate_pdf(source, [cite("lost", on(1, LINES[0]))], output)
+    assert output.read_bytes() == b"an older one"
+
+
+def test_notes_keep_words_and_numbers_apart(tmp_path: Path) -> None:
+    quote = "12\u00a034\u202fkg \u0645\u06cc\u200c\u062e\u0648\u0627\u0646\u0645\x00\u202e"
+    output = annotate_pdf(make_pdf(tmp_path / "source.pdf"), [cite(quote, on(1, LINES[0]))], tmp_path / "out.pdf")
+    assert notes(output)[0] == ["12 34 kg \u0645\u06cc\u200c\u062e\u0648\u0627\u0646\u0645"]
+
+
+def test_a_picture_that_cannot_be_read_costs_its_own_page(tmp_path: Path) -> None:
+    source = tmp_path / "fax.tif"
+    frames = [Image.effect_noise((300, 400), 80) for _ in range(3)]
+    frames[0].save(source, save_all=True, append_images=frames[1:], compression="tiff_adobe_deflate")
+    with Image.open(source) as image:
+        image.seek(1)
+        strips = zip(image.tag_v2[273], image.tag_v2[279], strict=True)  # type: ignore[attr-defined]
+    data = bytearray(source.read_bytes())
+    for start, length in strips:
+        data[start : start + length] = b"\xff" * length
+    source.write_bytes(data)
+    output = annotate_pdf(source, [cite("after it", on(3, LINES[0]))], tmp_path / "out.pdf")
+    assert notes(output) == [[], [], ["after it"]]
+    with pytest.raises(PageFailed, match="page 2"):
+        annotate_pdf(source, [cite("on it", on(2, LINES[0]))], tmp_path / "out.pdf")
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"d\xe9p\xf4t")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("the file system has names in UTF-8 only")
+    source = Path(shutil.copy(make_pdf(tmp_path / "plain.pdf"), folder / os.fsdecode(b"caf\xe9.pdf")))
+    output = annotate_pdf(source, [cite("a quote", on(2, LINES[0]))], folder / os.fsdecode(b"copi\xe9.pdf"))
+    assert output.read_bytes().startswith(source.read_bytes())
+    assert notes(Path(shutil.copy(output, tmp_path / "copy.pdf"))) == [[], ["a quote"], []]
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".pdf", "a\0b.pdf"])
+def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    source = make_pdf(tmp_path / "source.pdf")
+    with pytest.raises(CitationError, match="cannot be written"):
+        annotate_pdf(source, [cite("a quote", on(1, LINES[0]))], tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.pdf"]

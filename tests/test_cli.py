@@ -487,6 +487,31 @@ class TestHighlight:
         assert f"{report}: is to be read and would be overwritten" in error_of(result)
         assert report.read_bytes() == before
 
+    def test_outputs_that_cannot_be_are_told_of_before_anything_is_read(
+        self, report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pretend(monkeypatch, OSError("is read"))
+        file, copy = tmp_path / "file", tmp_path / "copy.pdf"
+        file.touch()
+        (tmp_path / "link").symlink_to(tmp_path)
+        for options, said in (
+            (("-o", tmp_path / "none" / "copy.pdf"), "none/copy.pdf: cannot be written"),
+            (("-o", tmp_path), "cannot be written"),
+            (("-o", file / "copy.pdf"), "cannot be written"),
+            (("-o", copy, "--sheet", tmp_path / "none" / "sheet.png"), "none/sheet.png: cannot be written"),
+            (("-o", copy, "--sheet", copy), "its own path"),
+            (("-o", copy, "--sheet", tmp_path / "link" / "copy.pdf"), "its own path"),
+            (("-o", copy, "--pictures", file), "is a file"),
+            (("-o", copy, "--pictures", copy), "its own path"),
+        ):
+            result = run("highlight", report, QUOTE, *options)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert said in " ".join(result.stderr.replace("│", " ").split())
+        result = run("locate", report, QUOTE, "-o", tmp_path / "none" / "page.png")
+        assert result.exit_code == 2
+        assert "page.png: cannot be written" in error_of(result)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
+
     def test_a_picture_does_not_overwrite_the_source(self, report: Path, tmp_path: Path) -> None:
         source = tmp_path / "quote-1-page-1.png"
         source.write_bytes(report.read_bytes())
@@ -548,7 +573,8 @@ class TestServer:
         assert run("convert", report, *options, "--quiet", env=self.KEY).stderr == ""
 
     def test_a_command_that_breaks_off_says_what_was_spent(self, report: Path, server: str, tmp_path: Path) -> None:
-        target = tmp_path / "none" / "page.png"
+        target = tmp_path / "page.png"
+        target.symlink_to(tmp_path / "none" / "page.png")  # which is found out when it is written to
         result = run("locate", report, QUOTE, "--base-url", server, "--pages", "1", "-o", target, env=self.KEY_OF_ALL)
         spent, error = result.stderr.splitlines()
         assert (result.exit_code, spent.partition(",")[0]) == (2, "spent: 1 page")

@@ -14,6 +14,7 @@ from deepseek_ocr_rag.cite import CitationRegion
 from deepseek_ocr_rag.contactsheet import MOST_CITATIONS, contact_sheet
 from deepseek_ocr_rag.errors import CitationError, PageOutOfRange, SourceChanged
 from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.paging import PictureFile, PicturePage
 
 from .citing import cite
 
@@ -165,3 +166,28 @@ def test_hostile_names_labels_and_quotes_are_only_text(tmp_path: Path, capfd: py
     picture = opened(contact_sheet(source, [hostile], labels=["</b><h1>" * 999]))
     assert picture.height < opened(contact_sheet(plain, [cite(precision="page")])).height + 160
     assert capfd.readouterr() == ("", "")
+
+
+def test_each_page_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [Image.new("L", (200, 300), 255) for _ in range(3)]
+    source = tmp_path / "fax.tif"
+    frames[0].save(source, save_all=True, append_images=frames[1:])
+    page, numbers = PictureFile.page, []
+
+    def counted(self: PictureFile, number: int) -> PicturePage:
+        numbers.append(number)
+        return page(self, number)
+
+    monkeypatch.setattr(PictureFile, "page", counted)
+    several = cite(regions=tuple(CitationRegion(page_number=number, boxes=(LINE,)) for number in (1, 2, 3)))
+    contact_sheet(source, [several, cite(LINE, page=2), several])
+    assert numbers == [1, 2, 3]
+
+
+def test_many_citations_over_pages_show_fewer_pages_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_pdf(tmp_path / "source.pdf", pages=4)
+    four = cite(regions=tuple(CitationRegion(page_number=number, boxes=(LINE,)) for number in (1, 2, 3, 4)))
+    monkeypatch.setattr("deepseek_ocr_rag.contactsheet._MOST_PICTURES", 5)
+    heights = [opened(contact_sheet(source, [one] * 3)).height for one in (cite(LINE), four)]
+    assert abs(heights[1] - heights[0]) < 30
+    assert opened(contact_sheet(source, [four])).height > heights[0] / 3 * 1.8

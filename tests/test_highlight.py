@@ -25,7 +25,7 @@ from deepseek_ocr_rag.errors import (
     SourceChanged,
     UnsupportedSource,
 )
-from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.geometry import Box, Frame
 from deepseek_ocr_rag.highlight import crop, highlight_page
 from deepseek_ocr_rag.reopen import check_unchanged
 
@@ -128,6 +128,16 @@ def test_another_renderer_sees_the_annotation_around_the_ink(tmp_path: Path, fra
     assert surrounds(extent(by_pdfium(output), yellow), line, by=0.03)
 
 
+@pytest.mark.parametrize("rotate", [45, -90, 450])
+def test_rotations_that_are_no_quarter_turns_of_one_circle(tmp_path: Path, rotate: int) -> None:
+    source = make_pdf(tmp_path / "source.pdf", rotate=rotate)
+    line = extent(by_pdfium(source), ink)
+    assert surrounds(extent(opened(highlight_page(source, cite(line))), yellow), line, by=0.03)
+    output = annotate_pdf(source, [cite(line)], tmp_path / "annotated.pdf")
+    assert surrounds(extent(by_pdfium(output), yellow), line, by=0.03)
+    assert surrounds(extent(by_mupdf(output), yellow), line, by=0.03)
+
+
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
 def test_quads_start_at_the_upper_left_of_the_displayed_line(tmp_path: Path, rotate: int) -> None:
     source = make_pdf(tmp_path / "source.pdf", rotate=rotate)
@@ -178,6 +188,43 @@ def test_crop_shows_the_lines_with_a_margin(tmp_path: Path) -> None:
     assert yellow(picture).getbbox() is not None
     corner = crop(source, cite(Box(left=1, top=1, right=1, bottom=1)))
     assert opened(corner).width >= 1
+
+
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_a_clipping_is_that_part_of_the_page_and_shows_nothing_of_others(tmp_path: Path, rotate: int) -> None:
+    source = make_pdf(tmp_path / "source.pdf", rotate=rotate)
+    line = extent(by_mupdf(source), ink)
+    far = CitationRegion(page_number=1, boxes=(Box(left=0.1, top=0.9, right=0.9, bottom=0.95),))
+    picture = opened(crop(source, cite(line, context=(far,)), dpi=150))
+    part = Box(left=line.left - 0.02, top=line.top - 0.02, right=line.right + 0.02, bottom=line.bottom + 0.02)
+    assert Frame.from_box(part).place(extent(picture, ink)).iou(line) > 0.8
+    assert surrounds(Frame.from_box(part).place(extent(picture, yellow)), line, by=0.02)
+    assert picture.getpixel((picture.width // 2, picture.height - 1)) == (255, 255, 255)
+
+
+def test_a_large_page_is_drawn_small_and_a_part_of_it_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "plan.pdf"
+    with pymupdf.open() as document:
+        document.new_page(width=14_400, height=14_400).draw_rect((1440, 1440, 1500, 1450), fill=(0, 0, 0))
+        document.save(source)
+    line = Box.from_size((1440, 1440, 1500, 1450), width=14_400, height=14_400)
+    monkeypatch.setattr("deepseek_ocr_rag.highlight._MOST_PIXELS", 250_000)
+    assert opened(highlight_page(source, cite(line))).size == (500, 500)
+    picture = opened(crop(source, cite(line), dpi=144))
+    assert picture.width == pytest.approx((60 + 36) * 144 / 72, abs=3)
+    assert yellow(picture).getbbox() is not None
+
+
+def test_long_pictures_are_as_wide_as_a_page(tmp_path: Path) -> None:
+    picture = Image.new("L", (600, 12_000), 255)
+    ImageDraw.Draw(picture).rectangle((50, 6000, 550, 6020), fill=0)
+    source = tmp_path / "screen.png"
+    picture.save(source)
+    line = extent(picture, ink)
+    assert opened(highlight_page(source, cite(line))).size == (600, 12_000)
+    clipping = opened(crop(source, cite(line)))
+    assert clipping.width > 500
+    assert clipping.height < 80  # the line and a quarter of an inch, not a share of the whole picture
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,18 @@ def test_local_file_is_used_where_it_is(tmp_path: Path, monkeypatch: pytest.Monk
     assert not list((tmp_path / "work").iterdir())
 
 
+def test_a_name_that_is_not_utf8_is_copied_where_mupdf_can_open_it(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.pdf")
+    try:
+        path.write_bytes(PDF)
+    except OSError:
+        pytest.skip("the file system has names in UTF-8 only")
+    source = resolve(path, workspace=tmp_path / "work")
+    assert source.path.parent == tmp_path / "work"
+    assert (source.path.read_bytes(), source.sha256, source.media_type) == (PDF, SHA256, "application/pdf")
+    assert (source.name, source.file_name) == (str(path), "caf.pdf")
+
+
 def test_bytes_get_a_name_by_their_type(tmp_path: Path) -> None:
     source = resolve(PDF, workspace=tmp_path)
     assert (source.name, source.file_name, source.sha256) == ("bytes", "document.pdf", SHA256)

@@ -96,12 +96,28 @@ def convert(
 def _require_folder(output: Path) -> None:
     """Say that a folder cannot be made before pages are read and paid for."""
     if output.exists() and not output.is_dir():
-        raise typer.BadParameter(f"-o {output} is a file; give a folder.")
+        raise typer.BadParameter(f"{output} is a file; give a folder.")
     above = next(path for path in (output, *output.absolute().parents) if path.exists())
     if not above.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(output))
     if not os.access(above, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(output))
+
+
+def _require_files(*outputs: Path | None, folder: Path | None = None) -> None:
+    """Say that files, or a folder beside them, cannot be written before pages are read and paid for."""
+    wanted = [path for path in (*outputs, folder) if path]
+    if len({os.path.realpath(path) for path in wanted}) < len(wanted):
+        raise typer.BadParameter("one output would take another's place; give each its own path.")
+    if folder:
+        _require_folder(folder)
+    for output in filter(None, outputs):
+        if output.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(output))
+        if not output.absolute().parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(output))
+        if not os.access(output if output.exists() else output.absolute().parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(output))
 
 
 def _require_docling() -> None:
@@ -170,6 +186,7 @@ def locate(
     from .cite import locate as find
 
     refuse_overwriting(output, [file])
+    _require_files(output)
     run = Run(reading.options(), price=reading.what_is_paid(), quiet=reading.quiet)
     citation = find(quote, run.only_document(file))
     if as_json:
@@ -221,6 +238,7 @@ def highlight(
 
     refuse_overwriting(files.output, [file])
     refuse_overwriting(files.sheet, [file])
+    _require_files(files.output, files.sheet, folder=files.pictures)
     run = Run(reading.options(), price=reading.what_is_paid(), quiet=reading.quiet)
     citations = _found(quotes, run.only_document(file), quiet=as_json)
     placed = [citation for citation in citations if citation.regions]

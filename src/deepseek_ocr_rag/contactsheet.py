@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from .cite import Citation
 from .errors import CitationError
-from .geometry import Box, bounding_box
-from .highlight import as_png, boxes_on, drawn_page
-from .reopen import mupdf, opened, page_of
+from .geometry import PAGE_BOX, Box, bounding_box
+from .highlight import as_png, boxes_on, drawn, margins
+from .reopen import mupdf, opened, page_of, readable
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from .paging import OpenFile
+    from .paging import OpenPage
 
 MOST_CITATIONS = 100
 """On one sheet; an answer has far fewer, and each costs a drawn page."""
@@ -33,6 +33,7 @@ _TALLEST = 640  # of a page's evidence; what is taller is scaled down
 _WHOLE_PAGE = 320  # the height of a page that is shown because no lines are known
 _COLUMN = 6000  # pixels of a column, which is as long as that or has one tile only
 _MOST_PAGES = 4  # that are shown of one citation
+_MOST_PICTURES = 100  # on a sheet, so that it stays under 100 megapixels
 _DPI = 110
 _RED = "#b00020"
 _MARKS = {"verified": "#2e7d32", "repaired": "#2e7d32", "partial": "#b26a00", "ambiguous": "#b26a00"}
@@ -44,6 +45,26 @@ class _Wish:
     place: int
     label: str
     citation: Citation
+    most: int
+
+    @property
+    def cited(self) -> list[int]:
+        """The pages to show: the quote's, else the first of its surroundings."""
+        pages = [region.page_number for region in self.citation.regions or self.citation.context[:1]]
+        return list(dict.fromkeys(pages))
+
+    @property
+    def shown(self) -> list[int]:
+        """Those of them for which there is room."""
+        return self.cited[: self.most]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    """What a page is called and what it says."""
+
+    page: str
+    picture: Image.Image
 
 
 def contact_sheet(
@@ -55,7 +76,8 @@ def contact_sheet(
 ) -> bytes:
     """Draw the evidence of several citations, each under its label, file, page and status.
 
-    A citation of which only the page is known shows that page small; one without a page says so.
+    A citation of which only the page is known shows that page small; one without a page says so. Of a citation over
+    pages the first four are shown, or fewer, so that the sheet has at most 100 pictures; the caption counts the others.
 
     Args:
         sources: The file that was read, or files by ``document_id`` where citations are of several.
@@ -79,9 +101,10 @@ def contact_sheet(
         said = f"{len(labels)} labels for {len(wanted)} citations."
         raise CitationError(said, hint="Pass one label for each, or none.")
     names = labels or [str(number) for number in range(1, len(wanted) + 1)]
+    most = max(1, min(_MOST_PAGES, _MOST_PICTURES // len(wanted)))
     files: dict[Path, list[_Wish]] = {}
     for place, (citation, label) in enumerate(zip(wanted, names, strict=True)):
-        wish = _Wish(place=place, label=label, citation=citation)
+        wish = _Wish(place=place, label=label, citation=citation, most=most)
         files.setdefault(_file_of(citation, sources), []).append(wish)
     tiles: dict[int, Image.Image] = {}
     for path, wishes in files.items():
@@ -100,68 +123,61 @@ def _file_of(citation: Citation, sources: Path | str | Mapping[str, Path]) -> Pa
 
 def _tiles(path: Path, wishes: Sequence[_Wish], *, password: str) -> dict[int, Image.Image]:
     """The tiles of one file's citations by their places on the sheet."""
-    shown: dict[int, tuple[list[Image.Image], str]] = {}
-    with opened(path, [wish.citation for wish in wishes], password=password) as file:
-        for wish in wishes:
-            shown[wish.place] = _evidence(file, wish.citation, path), _pages(file, wish.citation, path)
+    evidence = _evidence(path, wishes, password=password)
+    tiles = {}
     with mupdf(path.name):
-        return {
-            wish.place: _tile(_caption(wish, path.name, shown[wish.place][1]), shown[wish.place][0], wish.citation)
-            for wish in wishes
-        }
+        for wish in wishes:
+            found = [evidence.pop((wish.place, number)) for number in wish.shown]
+            caption = _caption(wish, path.name, [one.page for one in found])
+            tiles[wish.place] = _tile(caption, [one.picture for one in found], wish.citation)
+    return tiles
 
 
-def _cited_pages(citation: Citation) -> list[int]:
-    """The pages to show: the quote's, else the first of its surroundings."""
-    pages = [region.page_number for region in citation.regions] or [
-        region.page_number for region in citation.context[:1]
-    ]
-    return list(dict.fromkeys(pages))
+def _evidence(path: Path, wishes: Sequence[_Wish], *, password: str) -> dict[tuple[int, int], _Evidence]:
+    """What is shown of one file, by the wishes' places and page numbers; each page is opened once, and alone."""
+    by_page: dict[int, list[_Wish]] = {}
+    for wish in wishes:
+        for number in wish.shown:
+            by_page.setdefault(number, []).append(wish)
+    found = {}
+    with opened(path, [wish.citation for wish in wishes], password=password) as file:
+        for number, its_wishes in by_page.items():
+            page = page_of(file, number, path)
+            printed = page.label not in ("", str(number))
+            name = f"{page.label} (no. {number} in the file)" if printed else str(number)
+            for wish in its_wishes:
+                found[wish.place, number] = _Evidence(page=name, picture=_picture(page, wish.citation))
+    return found
 
 
-def _pages(file: OpenFile, citation: Citation, path: Path) -> str:
-    """The pages as they are printed, and counted from 1 where that differs."""
-    numbers = _cited_pages(citation)
-    said = []
-    for number in numbers[:_MOST_PAGES]:
-        label = page_of(file, number, path).label
-        said.append(f"{label} (no. {number} in the file)" if label not in ("", str(number)) else str(number))
-    more = len(numbers) - len(said)
-    return f"page{'s' * (len(numbers) > 1)} {', '.join(said)}{f' and {more} more' * (more > 0)}" if said else "no page"
+def _picture(page: OpenPage, citation: Citation) -> Image.Image:
+    """The lines with their surroundings, or all of the page where none are known."""
+    lines = boxes_on(citation, page.number)
+    picture = drawn(page, citation, dpi=_DPI, part=_with_surroundings(lines, citation, page) if lines else PAGE_BOX)
+    picture.thumbnail((_INNER, _TALLEST if lines else _WHOLE_PAGE))
+    return picture
 
 
-def _evidence(file: OpenFile, citation: Citation, path: Path) -> list[Image.Image]:
-    """What the cited pages say, one picture a page."""
-    pictures = []
-    for number in _cited_pages(citation)[:_MOST_PAGES]:
-        drawn = drawn_page(page_of(file, number, path), citation, dpi=_DPI)
-        lines = boxes_on(citation, number)
-        if lines:
-            area = _with_surroundings(lines, citation, number)
-            left, top, right, bottom = (round(side) for side in area.to_size(width=drawn.width, height=drawn.height))
-            drawn = drawn.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
-        drawn.thumbnail((_INNER, _TALLEST if lines else _WHOLE_PAGE))
-        pictures.append(drawn)
-    return pictures
-
-
-def _with_surroundings(lines: Sequence[Box], citation: Citation, number: int) -> Box:
+def _with_surroundings(lines: Sequence[Box], citation: Citation, page: OpenPage) -> Box:
     """The lines' whole width of text and a line above and below, so that the quote is not torn out of its sentence."""
-    area = bounding_box(lines) or Box(left=0, top=0, right=0, bottom=0)
-    context = [box for region in citation.context if region.page_number == number for box in region.boxes]
+    area = bounding_box(lines) or PAGE_BOX
+    context = [box for region in citation.context if region.page_number == page.number for box in region.boxes]
     beside = [box for box in context if box.top <= area.bottom and area.top <= box.bottom]
     wide = bounding_box([area, *beside]) or area
-    above = max(0.02, 1.2 * min(box.height for box in lines))
-    return Box.from_fractions(wide.left - 0.02, area.top - above, wide.right + 0.02, area.bottom + above)
+    x, y = margins(page)
+    above = max(y, 1.2 * min(box.height for box in lines))
+    return Box.from_fractions(wide.left - x, area.top - above, wide.right + x, area.bottom + above)
 
 
-def _caption(wish: _Wish, name: str, pages: str) -> str:
-    citation = wish.citation
+def _caption(wish: _Wish, name: str, pages: Sequence[str]) -> str:
+    citation, cited = wish.citation, wish.cited
+    more = f" and {len(cited) - len(pages)} more" if len(cited) > len(pages) else ""
+    where = f"page{'s' * (len(cited) > 1)} {', '.join(pages)}{more}" if pages else "no page"
     status = citation.status.replace("_", " ")
     exactness = f", to the {citation.precision}" if any(region.boxes for region in citation.regions) else ""
     mark = _MARKS.get(citation.status, _RED)
     lines = [
-        f"<p><b>[{_plain(wish.label, most=20)}]</b> {_plain(name, most=120)}, {_plain(pages, most=200)}</p>",
+        f"<p><b>[{_plain(wish.label, most=20)}]</b> {_plain(name, most=120)}, {_plain(where, most=200)}</p>",
         f'<p class="small"><span style="color: {mark}">{_plain(status + exactness, most=60)}</span>',
     ]
     if not exactness:
@@ -173,7 +189,7 @@ def _caption(wish: _Wish, name: str, pages: str) -> str:
 
 def _plain(text: str, *, most: int) -> str:
     """Text of bounded length for HTML: no control characters, and none that turn the direction of writing."""
-    said = " ".join("".join(letter if letter.isprintable() else " " for letter in text[: 4 * most]).split())
+    said = " ".join(readable(text[: 4 * most]).split())
     return escape(said if len(said) <= most else f"{said[: most // 2]}…{said[-most // 2 :]}")
 
 

@@ -255,6 +255,23 @@ def bounding_box(boxes: Iterable[Box]) -> Box | None:
     return result
 
 
+Point = tuple[float, float]
+
+
+def displayed_corners(
+    left: float, top: float, right: float, bottom: float, turn: QuarterTurn
+) -> tuple[Point, Point, Point, Point]:
+    """The corners of a rectangle on a page that is displayed turned clockwise by ``turn``.
+
+    Given and returned in the frame of the page before it is turned, whichever way its y runs: upper left, upper right,
+    lower left and lower right as displayed, which is the order of a highlight's QuadPoints.
+    """
+    clockwise = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    first = -turn // 90 % 4
+    upper_left, upper_right, lower_right, lower_left = clockwise[first:] + clockwise[:first]
+    return upper_left, upper_right, lower_left, lower_right
+
+
 def inverse_turn(degrees: QuarterTurn) -> QuarterTurn:
     """The quarter turn that undoes ``degrees``."""
     turns: dict[QuarterTurn, QuarterTurn] = {0: 0, 90: 270, 180: 180, 270: 90}

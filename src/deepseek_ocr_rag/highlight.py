@@ -6,12 +6,14 @@ The quote's lines are strong and their surroundings pale, both as ink on paper w
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cite import Citation
 from .errors import CitationError
-from .geometry import Box, bounding_box
+from .geometry import PAGE_BOX, Box, bounding_box
 from .reopen import STRONG, aired, opened, page_of
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from .paging import OpenPage
 
 _PALE, _EDGE = (255, 249, 214), (226, 148, 0)
-_PICTURE_INCHES = 11.69  # a picture says nothing reliable about its size; its longer side counts as an A4 page's
+_A4_INCHES = 8.27, 11.69
+_MARGIN_INCHES = 0.25
+_MOST_PIXELS = 40_000_000  # of what is drawn: a page is as large as a file says, and 3 GB were drawn of one
 
 
 def highlight_page(
@@ -32,7 +36,8 @@ def highlight_page(
         source_path: The file that was read: PDF, picture, EPUB, XPS, office document.
         citation: What to show.
         page_number: Counted from 1; None takes the citation's first page, or its context's where the quote has none.
-        dpi: Resolution; a picture is taken for an A4 page and is never enlarged.
+        dpi: Resolution, less for pages that would have more than 40 million pixels. A picture is taken for an A4 page,
+            a long one for a strip as wide as that, and is never enlarged.
         password: Of an encrypted document.
 
     Returns:
@@ -44,7 +49,7 @@ def highlight_page(
     """
     number = page_number or _first_page(citation, source_path)
     with opened(source_path, [citation], password=password) as file:
-        return as_png(drawn_page(page_of(file, number, source_path), citation, dpi=dpi))
+        return as_png(drawn(page_of(file, number, source_path), citation, dpi=dpi))
 
 
 def crop(
@@ -64,11 +69,10 @@ def crop(
             "the citation has no lines to cut out.", source=str(source_path), page_number=number, hint=hint
         )
     with opened(source_path, [citation], password=password) as file:
-        picture = drawn_page(page_of(file, number, source_path), citation, dpi=dpi)
-    margin = 0.02
-    wider = Box.from_fractions(area.left - margin, area.top - margin, area.right + margin, area.bottom + margin)
-    left, top, right, bottom = (round(side) for side in wider.to_size(width=picture.width, height=picture.height))
-    return as_png(picture.crop((left, top, max(right, left + 1), max(bottom, top + 1))))
+        page = page_of(file, number, source_path)
+        x, y = margins(page)
+        part = Box.from_fractions(area.left - x, area.top - y, area.right + x, area.bottom + y)
+        return as_png(drawn(page, citation, dpi=dpi, part=part))
 
 
 def _first_page(citation: Citation, source_path: Path) -> int:
@@ -86,33 +90,60 @@ def boxes_on(citation: Citation, number: int) -> list[Box]:
     return [box for region in citation.regions if region.page_number == number for box in region.boxes]
 
 
-def drawn_page(page: OpenPage, citation: Citation, *, dpi: int) -> Image.Image:
-    """The page's picture with the highlights; they are multiplied, so black stays black, and edged for dark pages."""
+def margins(page: OpenPage) -> tuple[float, float]:
+    """What is shown beside and above lines: a fiftieth of the page, of a large one a quarter of an inch."""
+    width, height = _inches(page)
+    return min(0.02, _MARGIN_INCHES / width), min(0.02, _MARGIN_INCHES / height)
+
+
+def _inches(page: OpenPage) -> tuple[float, float]:
+    """A page's width and height. A picture says nothing reliable of its own: it covers an A4 page and no more."""
+    if page.mupdf is not None:
+        return page.width / 72, page.height / 72
+    short, long = sorted((page.width, page.height))
+    scale = max(_A4_INCHES[0] / short, _A4_INCHES[1] / long)
+    return page.width * scale, page.height * scale
+
+
+def drawn(page: OpenPage, citation: Citation, *, dpi: float, part: Box = PAGE_BOX) -> Image.Image:
+    """The picture of a page or a part with the highlights.
+
+    They are multiplied, so black stays black, and edged for dark pages.
+    """
     from PIL import Image, ImageChops, ImageDraw
 
-    inches = _PICTURE_INCHES if page.mupdf is None else max(page.width, page.height) / 72
-    picture = page.picture(long_side=max(1, round(inches * dpi))).convert("RGB")
+    width, height = (side * share for side, share in zip(_inches(page), (part.width, part.height), strict=True))
+    dpi = min(dpi, math.sqrt(_MOST_PIXELS / (width * height)))
+    picture = page.picture(long_side=max(1, round(max(width, height) * dpi)), part=part).convert("RGB")
     layer = Image.new("RGB", picture.size, "white")
-    strong = [_pixels(box, picture.size) for box in boxes_on(citation, page.number)]
-    pale = [box for region in citation.context if region.page_number == page.number for box in region.boxes]
+    context = [box for region in citation.context if region.page_number == page.number for box in region.boxes]
+    strong = _pixels(boxes_on(citation, page.number), part, picture.size)
     pen = ImageDraw.Draw(layer)
-    for box in pale:
-        pen.rectangle(_pixels(box, picture.size), fill=_PALE)
+    for area in _pixels(context, part, picture.size):
+        pen.rectangle(area, fill=_PALE)
     for area in strong:
         pen.rectangle(area, fill=STRONG)
-    drawn = ImageChops.multiply(picture, layer)
-    pen = ImageDraw.Draw(drawn)
+    shown = ImageChops.multiply(picture, layer)
+    pen = ImageDraw.Draw(shown)
     for left, _, right, bottom in strong:
-        pen.line((left, bottom, right, bottom), fill=_EDGE, width=max(1, dpi // 100))
-    return drawn
+        pen.line((left, bottom, right, bottom), fill=_EDGE, width=max(1, int(dpi) // 100))
+    return shown
 
 
-def _pixels(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The first and last pixels of a box and its air."""
+def _pixels(boxes: Sequence[Box], part: Box, size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """The first and last pixels of the boxes with their air, of those that reach into the part of the page."""
     width, height = size
-    left, top, right, bottom = aired(box, width=width, height=height).to_size(width=width, height=height)
-    last_x, last_y = width - 1, height - 1
-    return min(last_x, int(left)), min(last_y, int(top)), min(last_x, int(right)), min(last_y, int(bottom))
+    found = []
+    for box in boxes:
+        left, top, right, bottom = aired(box, width=width / part.width, height=height / part.height).as_tuple()
+        if left <= part.right and right >= part.left and top <= part.bottom and bottom >= part.top:
+            xs = [(x - part.left) / part.width for x in (left, right)]
+            ys = [(y - part.top) / part.height for y in (top, bottom)]
+            seen = Box.from_fractions(xs[0], ys[0], xs[1], ys[1]).to_size(width=width, height=height)
+            x0, x1 = (min(width - 1, int(x)) for x in seen[::2])
+            y0, y1 = (min(height - 1, int(y)) for y in seen[1::2])
+            found.append((x0, y0, x1, y1))
+    return found
 
 
 def as_png(picture: Image.Image) -> bytes:

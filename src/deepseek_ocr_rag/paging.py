@@ -79,7 +79,7 @@ def open_file(path: Path, *, media_type: str, name: str, password: str = "") -> 
 
 
 class MuPdfFile:
-    """A PDF, or anything else that MuPDF lays out, turned into a PDF when opened."""
+    """A PDF, or anything else that MuPDF lays out, turned into a PDF when opened; ``document`` is MuPDF's."""
 
     def __init__(self, path: Path, *, media_type: str, name: str, password: str) -> None:
         self._name = name
@@ -96,10 +96,10 @@ class MuPdfFile:
                 raise CorruptSource("no pages.", source=name, hint="Open it in a viewer and save it anew.")
             self._rotations: dict[int, int] = {}  # as written in the file: reading a page sets its own to 0
             self._is_pdf = document.is_pdf
-            self._document = document if document.is_pdf else pymupdf.open("pdf", document.convert_to_pdf())
+            self.document = document if document.is_pdf else pymupdf.open("pdf", document.convert_to_pdf())
         except _MUPDF_ERRORS as error:
             raise CorruptSource(
-                f"cannot be opened ({_first_line(error)}).",
+                f"cannot be opened ({_first_line(error).replace(str(path), name)}).",
                 source=name,
                 hint="Check that it is a whole, undamaged document.",
             ) from error
@@ -107,8 +107,8 @@ class MuPdfFile:
     def page(self, number: int) -> MuPdfPage:
         """Open page ``number``, counted from 1."""
         try:
-            rotation = self._rotations.setdefault(number, self._document[number - 1].rotation)
-            return MuPdfPage(self._document, number, rotation=rotation, is_original=self._is_pdf)
+            rotation = self._rotations.setdefault(number, self.document[number - 1].rotation)
+            return MuPdfPage(self.document, number, rotation=rotation, is_original=self._is_pdf)
         except _MUPDF_ERRORS as error:
             raise PageFailed(
                 f"cannot be opened ({_first_line(error)}).",
@@ -119,7 +119,7 @@ class MuPdfFile:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._document.close()
+        self.document.close()
 
 
 class MuPdfPage:

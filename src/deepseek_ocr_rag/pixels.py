@@ -23,11 +23,9 @@ def flattened(image: Image.Image) -> Image.Image:
         return image.copy()
     if image.mode.startswith("I") or image.mode == "F":
         image = image.convert("I") if image.mode.startswith("I;") else image  # I;16B knows no other conversion
-        low, high = image.getextrema()
-        assert isinstance(low, int | float)  # noqa: S101 - one band has a pair of numbers; tells the type checker
-        assert isinstance(high, int | float)  # noqa: S101
+        low, high = _shades(image)
         scale = 255 / (high - low) if high > low else 1.0
-        return image.convert("F").point(lambda value: (value - low) * scale).convert("L")
+        return image.convert("F").point(lambda value: (value - low) * scale + 0.5).convert("L")
     if image.mode == "1":
         return image.convert("L")
     if "A" in image.getbands() or "transparency" in image.info:
@@ -35,6 +33,18 @@ def flattened(image: Image.Image) -> Image.Image:
         paper = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(paper, layer).convert("RGB")
     return image.convert("RGB")
+
+
+def _shades(image: Image.Image) -> tuple[float, float]:
+    """Black and white of a picture of more than 8 bits.
+
+    Whole numbers begin at 0 and fill the bits that are in use, 12 of the 16 for example. Stretching what happens to be
+    there would make ink of an empty page's noise. Fractions have no scale of their own, so it must do for them.
+    """
+    low, high = image.getextrema()
+    assert isinstance(low, int | float)  # noqa: S101 - one band has a pair of numbers; tells the type checker
+    assert isinstance(high, int | float)  # noqa: S101
+    return (low, high) if image.mode == "F" else (0, (1 << int(high).bit_length()) - 1)
 
 
 def register_heif() -> None:

@@ -8,6 +8,7 @@ file is open at a time.
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 STRONG = (255, 219, 77)
 """The colour of what is quoted: the ink stays legible where it is multiplied with it."""
 
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+_SPACE = re.compile(r"[^\S\n\t]")
 _MUPDF_LOCK = threading.Lock()
 _NO_LIMIT = SourceOptions(max_bytes=1 << 62)  # the file has been read before, under the limits of that time
 
@@ -48,7 +51,11 @@ def check_unchanged(source_path: Path, citation: Citation) -> None:
         raise CorruptSource(
             f"cannot be read ({error.strerror}).", source=str(source_path), hint="Check the path and its permissions."
         ) from error
-    if f"sha256:{digest}" != citation.document_id:
+    _compare(digest, citation, source_path)
+
+
+def _compare(digest: str, citation: Citation, source_path: Path) -> None:
+    if citation.document_id.startswith("sha256:") and f"sha256:{digest}" != citation.document_id:
         raise SourceChanged(
             "is not the file that was read: its hash differs from the citation's document_id.",
             source=str(source_path),
@@ -59,10 +66,11 @@ def check_unchanged(source_path: Path, citation: Citation) -> None:
 @contextmanager
 def resolved(source_path: Path, citations: Sequence[Citation]) -> Iterator[Source]:
     """The file as something that MuPDF or Pillow opens, once it is known to be the one that was read."""
-    for citation in {citation.document_id: citation for citation in citations}.values():
-        check_unchanged(source_path, citation)
     with tempfile.TemporaryDirectory() as workspace:
-        yield resolve(Path(source_path), workspace=Path(workspace), options=_NO_LIMIT)
+        found = resolve(Path(source_path), workspace=Path(workspace), options=_NO_LIMIT)
+        for citation in citations:
+            _compare(found.sha256, citation, source_path)
+        yield found
 
 
 @contextmanager
@@ -112,6 +120,14 @@ def no_such_page(source_path: Path, number: int, total: int) -> PageOutOfRange:
     return PageOutOfRange(
         "there is no such page.", source=str(source_path), page_number=number, hint=f"It has pages 1 to {total}."
     )
+
+
+def readable(text: str) -> str:
+    """Text for people: without control characters and what turns the direction of writing, any space as a plain one.
+
+    What joins letters and keeps them apart stays, since scripts and emoji are spelled with it.
+    """
+    return _NO_TEXT.sub("", _SPACE.sub(" ", text))
 
 
 def aired(box: Box, *, width: float, height: float) -> Box:

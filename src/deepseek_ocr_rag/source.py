@@ -168,12 +168,24 @@ def _from_path(name: str, *, workspace: Path, options: SourceOptions) -> Source:
         if status.st_size > options.max_bytes:
             raise _too_large(name, options)
         with path.open("rb") as file:
+            if not _is_utf8(path):
+                chunks = _chunks(file, name=name)
+                return _stored(chunks, name=name, file_name=_plain(name), workspace=workspace, options=options)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         media_type = sniff(path, file_name=path.name, source=name)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         raise unreadable(error, name=name) from error
     found = Source(name=name, file_name=_plain(name), path=path, media_type=media_type, sha256=digest)
     return _readable(found, workspace=workspace, options=options)
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether MuPDF, which takes names in UTF-8, can open it; names of old archives are in other encodings."""
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _from_stream(stream: IO[bytes], *, workspace: Path, options: SourceOptions) -> Source:

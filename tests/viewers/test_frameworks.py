@@ -97,6 +97,39 @@ def test_llama_index_takes_the_node_and_its_boxes_come_back(cite: Any, two_pages
             assert (box.top, box.bottom) == pytest.approx((other.top, other.bottom), abs=1e-4)
 
 
+def test_a_part_of_a_node_of_several_lines_is_cut_out_of_none(cite: Any) -> None:
+    lines = tuple(Box(left=0.1, top=top, right=0.9, bottom=top + 0.018) for top in (0.1, 0.12, 0.14))
+    said = "Held in spring among four hundred households of the valley, the survey asked for their wells and pumps, "
+    last = "Nitrate was above the limit in nine wells of all."
+    citation = cite(regions=(CitationRegion(page_number=1, boxes=lines),), quote=said * 2 + last)
+    node = to_llama_index_node(citation)["node"]
+    found = locate(last, Passage.from_metadata(node["text"], node["metadata"]))
+    assert found.status == "verified"
+    assert found.precision == "block"
+    assert [box.to_ints() for box in found.regions[0].boxes] == [box.to_ints() for box in lines]
+    single = to_llama_index_node(cite(LINE, precision="word", quote=last))["node"]
+    found = locate("nine wells of all", Passage.from_metadata(single["text"], single["metadata"]))
+    assert found.precision == "line"
+    assert found.regions[0].boxes[0].left > 0.5
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "media_type"),
+    [
+        ("https://example.org/a/report.pdf?token=x&sig=a/b", "report.pdf", "application/pdf"),
+        ("https://example.org/report.pdf#page=3", "report.pdf", "application/pdf"),
+        ("s3://bucket/scans/a.png", "a.png", "image/png"),
+        ("memory://a.png", "a.png", "image/png"),
+        ("https://x.org/", "sha256:1", "application/octet-stream"),
+        ("scans/50% #3?.pdf", "50% #3?.pdf", "application/pdf"),
+        (r"C:\scans\a.png", "a.png", "image/png"),
+    ],
+)
+def test_names_of_files_and_of_addresses(cite: Any, source: str, name: str, media_type: str) -> None:
+    part = to_assistant_ui(cite(LINE, source=source, document_id="sha256:1"))
+    assert (part["filename"], part["mediaType"]) == (name, media_type)
+
+
 def test_ai_sdk_and_assistant_ui(cite: Any, two_pages: Citation) -> None:
     for citation in everything(cite, two_pages):
         source, data = to_ai_sdk(citation)
@@ -116,4 +149,3 @@ def test_ai_sdk_and_assistant_ui(cite: Any, two_pages: Citation) -> None:
     )
     assert source["providerMetadata"]["deepseek_ocr_rag"]["regions"][0]["boxes"][0] == [0.1, 0.2, 0.9, 0.22]
     assert Citation.from_dict(json.loads(json.dumps(data["data"]))) == two_pages
-    assert to_assistant_ui(cite(source=r"C:\scans\a.png"))["mediaType"] == "image/png"

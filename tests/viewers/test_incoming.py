@@ -117,6 +117,43 @@ def test_what_claude_cannot_have_meant_is_not_found(given: dict[str, Any]) -> No
     assert all(region.boxes == () for region in found.regions)
 
 
+BLOCKS = {"type": "content_block_location", "document_index": 0}
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"start_block_index": -3, "end_block_index": 1},
+        {"start_block_index": "0", "end_block_index": 1},
+        {"start_block_index": 0.0, "end_block_index": 1},
+        {"start_block_index": False, "end_block_index": 1},
+        {"start_block_index": None, "end_block_index": 1},
+        {"end_block_index": 1},
+        {"start_block_index": 0},
+    ],
+)
+def test_bounds_that_say_nothing_are_not_taken_for_the_first_or_last(bounds: dict[str, Any]) -> None:
+    characters = {key.replace("block", "char"): value for key, value in bounds.items()}
+    for location in ({**BLOCKS, **bounds}, {**BLOCKS, "type": "char_location", **characters}):
+        found = from_anthropic(location, [WATER])
+        assert (found.status, found.regions) == ("not_found", ())
+
+
+def test_what_claude_quotes_must_stand_where_it_says() -> None:
+    first = {"start_block_index": 0, "end_block_index": 1}
+    said = from_anthropic({**BLOCKS, **first, "cited_text": SENTENCES[0].replace(" ", "\n").upper()}, [WATER])
+    assert (said.status, places(said)) == ("verified", [(4, (line(1),))])
+    elsewhere = from_anthropic({**BLOCKS, **first, "cited_text": SENTENCES[2]}, [WATER])
+    assert places(elsewhere) == [(5, (line(3),))]
+    nowhere = from_anthropic({**BLOCKS, **first, "cited_text": "The cat sat on the mat in 1999, all day."}, [WATER])
+    assert (nowhere.status, nowhere.regions) == ("not_found", ())
+    characters = {"type": "char_location", "document_index": 0, "start_char_index": 0, "end_char_index": 20}
+    moved = from_anthropic({**characters, "cited_text": SENTENCES[2]}, [WATER])
+    assert places(moved) == [(5, (line(3),))]
+    beyond = from_anthropic({**BLOCKS, "start_block_index": 2, "end_block_index": 999}, [WATER])
+    assert places(beyond) == [(5, (line(3),))]
+
+
 def test_a_whole_answer_of_claude() -> None:
     location = {
         "type": "search_result_location",
@@ -259,7 +296,8 @@ JSON = st.recursive(
 @given(JSON, st.text(max_size=30))
 def test_no_answer_raises(given: Any, text: str) -> None:
     one = given if isinstance(given, dict) else {"type": given}
+    several: Any = [one, given, *given] if isinstance(given, list) else [one, given]
+    from_anthropic_message(several, [WATER])
+    from_openai(several, text, {"store": WATER})
     from_anthropic(one, [WATER])
-    from_anthropic_message([one], [WATER])
     from_gemini(one, text, {"store": WATER})
-    from_openai([one], text, {"store": WATER})

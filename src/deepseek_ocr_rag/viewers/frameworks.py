@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
-from pathlib import PurePath
 
 from ..cite import Citation
 from ..geometry import Box, bounding_box
@@ -18,6 +17,9 @@ from .places import Json, citation_id
 
 NAMESPACE = "deepseek_ocr_rag"
 """The key of what is ours among the metadata of several providers."""
+
+_ADDRESS = re.compile(r"(?:https?://[^/?#]*|[a-z][a-z0-9+.-]{0,20}://)([^?#]*)", re.IGNORECASE)
+"""An address, of which the path is what names the document."""
 
 
 def to_langchain(
@@ -78,7 +80,9 @@ def to_llama_index_node(citation: Citation) -> Json:
 
     ``NodeWithScore(node=TextNode.from_dict(made["node"]), score=made["score"])`` makes one of it.
 
-    ``regions`` are of the quote as a whole: :meth:`.Passage.from_metadata` with the node's text gives its boxes.
+    ``regions`` are of the quote as a whole: :meth:`.Passage.from_metadata` with the node's text gives its boxes. A
+    citation of several boxes does not know which of them says which words, so a part of its quote has them all, and
+    they are called a block.
     """
     length = len(citation.quote)
     rows = [[region.page_number, *box.to_ints(), 0, length] for region in citation.regions for box in region.boxes] or [
@@ -116,33 +120,36 @@ def to_ai_sdk(citation: Citation, *, title: str = "", media_type: str = "") -> l
     ``data-citation`` of the same id with all of the citation, as :meth:`.Citation.to_dict` has it.
     """
     name = citation_id(citation)
-    source: Json = {
-        "type": "source-document",
-        "sourceId": name,
-        "mediaType": media_type or _media_type(citation),
-        "title": title or file_name(citation),
-        "filename": file_name(citation),
-        "providerMetadata": {NAMESPACE: _spatial(citation)},
-    }
+    source = {"type": "source-document", "sourceId": name, **_document(citation, title, media_type)}
     return [source, {"type": "data-citation", "id": name, "data": citation.to_dict()}]
 
 
 def to_assistant_ui(citation: Citation, *, title: str = "", media_type: str = "") -> Json:
     """A ``source`` part of assistant-ui's messages."""
-    return {
-        "type": "source",
-        "sourceType": "document",
-        "id": citation_id(citation),
-        "title": title or file_name(citation),
-        "mediaType": media_type or _media_type(citation),
-        "filename": file_name(citation),
-        "providerMetadata": {NAMESPACE: _spatial(citation)},
-    }
+    name = citation_id(citation)
+    return {"type": "source", "sourceType": "document", "id": name, **_document(citation, title, media_type)}
 
 
 def file_name(citation: Citation) -> str:
-    """The last part of the source's path or address, or the document's id."""
-    return re.split(r"[/\\]", citation.source.rstrip("/\\"))[-1] or citation.document_id or "document"
+    """The last part of the source's path or of its address's, or the document's id."""
+    return _last_part(citation) or citation.document_id or "document"
+
+
+def _last_part(citation: Citation) -> str:
+    address = _ADDRESS.match(citation.source)
+    path = address.group(1) if address else citation.source
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+
+
+def _document(citation: Citation, title: str, media_type: str) -> Json:
+    """What both message formats of JavaScript's frameworks say of a document."""
+    guessed, _ = mimetypes.guess_type(_last_part(citation))
+    return {
+        "title": title or file_name(citation),
+        "mediaType": media_type or guessed or "application/octet-stream",
+        "filename": file_name(citation),
+        "providerMetadata": {NAMESPACE: _spatial(citation)},
+    }
 
 
 def _spatial(citation: Citation) -> Json:
@@ -156,10 +163,6 @@ def _sides(box: Box, prefix: str) -> dict[str, int]:
 
 def _region_precision(citation: Citation) -> str:
     """Of the words that metadata has for it; a word's or a cell's box is judged by its size."""
-    if citation.precision in ("line", "word"):
+    if citation.precision in ("line", "word") and sum(len(region.boxes) for region in citation.regions) == 1:
         return "line"
     return citation.precision if citation.precision in ("page", "none") else "block"
-
-
-def _media_type(citation: Citation) -> str:
-    return mimetypes.guess_type(PurePath(file_name(citation)).name)[0] or "application/octet-stream"

@@ -18,6 +18,7 @@ from ..answering.claims import Claims, cite_span
 from ..answering.numbered import passage_lines
 from ..cite import Citation, CitationRegion, locate
 from ..document import Document
+from ..folding import tokens
 from ..passage import Passage, as_passage
 from .places import Json
 
@@ -82,26 +83,38 @@ def from_anthropic(given: Given, passages: Sequence[Where]) -> Citation:
             location by characters is taken to be of a passage's or page's text that was sent as it is.
 
     Returns:
-        ``verified`` where blocks or characters say which words; a page's are looked for.
+        ``verified`` where blocks or characters say which words. Where what stands there does not say ``cited_text``,
+        that is looked for, as it is on pages.
     """
     kind = given.get("type")
     at = _count(given.get("search_result_index" if kind == "search_result_location" else "document_index"))
     if at is None or at >= len(passages):
         return _unknown()
-    where = passages[at]
+    where, said = passages[at], _text(given.get("cited_text"))
     if kind == "page_location":
         # Both count from 1, and the end is the first page that is not cited.
         first, end = _count(given.get("start_page_number")), _count(given.get("end_page_number"))
-        said = locate(_text(given.get("cited_text")), where, hint_page=first)
-        return said if _is_found(said) else _on_pages(as_passage(where), first or 0, (end or 1) - 1)
+        found = locate(said, where, hint_page=first)
+        return found if _is_found(found) else _on_pages(as_passage(where), first or 0, (end or 1) - 1)
     passage = as_passage(where)
-    if kind == "char_location":
-        start, stop = _count(given.get("start_char_index")), _count(given.get("end_char_index"))
-        return _at(passage, start or 0, stop or 0)
-    lines = passage_lines(passage.text)
-    start, stop = _count(given.get("start_block_index")), _count(given.get("end_block_index"))
-    cited = lines[start or 0 : stop or 0]
-    return _at(passage, cited[0][0], cited[-1][1]) if cited else _unknown(passage)
+    place = _place(given, passage.text, unit="char" if kind == "char_location" else "block")
+    if place and _letters(said) in _letters(passage.text[slice(*place)]):
+        return cite_span(passage, *place)
+    return locate(said, passage)
+
+
+def _place(given: Given, text: str, *, unit: str) -> tuple[int, int] | None:
+    """The characters that a location names, as far as there are such; None where it names none."""
+    start, end = (_count(given.get(f"{side}_{unit}_index")) for side in ("start", "end"))
+    if start is None or end is None:
+        return None
+    cited = [(start, min(end, len(text)))] if unit == "char" else passage_lines(text)[start:end]
+    return (cited[0][0], cited[-1][1]) if cited and cited[0][0] < cited[-1][1] else None
+
+
+def _letters(text: str) -> str:
+    """What two texts share that say the same, whatever stands between their words."""
+    return "".join(token.folded for token in tokens(text))
 
 
 def from_anthropic_message(content: Iterable[Given], passages: Sequence[Where]) -> tuple[str, list[Cited]]:
@@ -109,7 +122,7 @@ def from_anthropic_message(content: Iterable[Given], passages: Sequence[Where]) 
     text = ""
     found = []
     for block in content:
-        if block.get("type") != "text":
+        if not isinstance(block, Mapping) or block.get("type") != "text":
             continue
         said = _text(block.get("text"))
         span = len(text), len(text) + len(said)
@@ -189,7 +202,7 @@ def from_openai(annotations: Iterable[Given], text: str, documents: Mapping[str,
     library = _Library(documents)
     found = []
     for given in annotations:
-        kind = given.get("type")
+        kind = given.get("type") if isinstance(given, Mapping) else None
         if kind == "file_citation":
             start, end = _sentence_before(text, _count(given.get("index")) or 0)
         elif kind == "url_citation":
@@ -220,11 +233,6 @@ def _sentence_before(text: str, place: int) -> tuple[int, int]:
 def _content(where: Passage | Chunk) -> list[Json]:
     passage = as_passage(where)
     return [{"type": "text", "text": passage.text[start:end]} for start, end in passage_lines(passage.text)]
-
-
-def _at(passage: Passage, start: int, end: int) -> Citation:
-    start, end = min(start, len(passage.text)), min(end, len(passage.text))
-    return cite_span(passage, start, end) if start < end else _unknown(passage)
 
 
 def _is_found(citation: Citation) -> bool:
@@ -272,7 +280,7 @@ def _get(given: Given, name: str) -> object:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and 0 <= value < 2**31 else None
+    return value if type(value) is int and 0 <= value < 2**31 else None  # True is an int, but no index
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote as percent_encoded
 
 from ..cite import Citation
 from ..document import Page
-from ..geometry import Box, PdfView, bounding_box
+from ..geometry import Box, PdfView, bounding_box, displayed_corners
 from .places import Json, Pages, paged, points
 
 Origin = Literal["top-left", "bottom-left"]
@@ -121,9 +121,6 @@ def _from(
 
 
 def _quad(box: Box, view: PdfView) -> list[float]:
-    """The corners in user space, from that which is displayed at the upper left."""
-    x0, y0, x1, y1 = view.to_user_space(box)
-    displayed = [(x0, y1), (x1, y1), (x1, y0), (x0, y0)]
-    first = -view.rotation // 90 % 4
-    upper_left, upper_right, lower_right, lower_left = displayed[first:] + displayed[:first]
-    return [*upper_left, *upper_right, *lower_left, *lower_right]
+    """The corners in user space."""
+    left, bottom, right, top = view.to_user_space(box)
+    return [number for corner in displayed_corners(left, top, right, bottom, view.rotation) for number in corner]
