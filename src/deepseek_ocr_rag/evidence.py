@@ -14,10 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .document import Block, BlockKind
-from .folding import word_tokens
 from .geometry import Box, visual_rows
 from .recognition import Word
-from .testimony import Heard, Said, said_tokens
+from .testimony import Heard, Said, heard_tokens, said_tokens
 
 MARGIN = 0.006
 """How far over a block's box a word's middle may lie, in fractions of the page."""
@@ -57,7 +56,7 @@ class Comparison:
     def __init__(self, blocks: Sequence[Block], words: Sequence[Word]) -> None:
         self.blocks, self.words = blocks, words
         self.said = [token for number, block in enumerate(blocks) for token in said_tokens(block, number)]
-        self.heard = [Heard(folded, at) for at, word in enumerate(words) for folded in word_tokens(word.text)]
+        self.heard = list(heard_tokens(words))
         self.found_said = bytearray(len(self.said))
         self.found_heard = bytearray(len(self.heard))
         self.excused = bytearray(len(self.heard))

@@ -15,7 +15,7 @@ from .evidence import Comparison
 from .geometry import Box, bounding_box, visual_rows
 from .testimony import weight
 
-EDGE = 0.09
+EDGE = 0.12
 """Running heads and feet stand within this share of the page from its edges."""
 
 HEAD_WORDS = 24
@@ -81,7 +81,7 @@ def lost_places(page: Comparison, lost: set[int]) -> list[Place]:
         place.boxes.append(box)
         place.tokens += [at for word in line for at in of_word.get(word, ())]
     for place in places:
-        place.words = sum(weight(page.heard[at].folded) for at in place.tokens)
+        place.words = sum(weight(page.heard[at]) for at in place.tokens)
     # A word alone is no place, and a page of nothing else would take long.
     places = [place for place in places if place.words >= LEAST]
     largest = sorted(places, key=lambda place: place.words, reverse=True)[:MOST]

@@ -10,13 +10,15 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from .document import Block, BlockKind
-from .folding import stands_alone, tokens
+from .folding import stands_alone, tokens, word_tokens
+from .recognition import Word
 
+_PART = re.compile(r"\d+|\D+")
 _MARKUP = re.compile(r"</?(?:br|su[bp]|center)\s{0,3}/?>|\\[A-Za-z]+|&[a-z]{2,8};")
 _MATH = re.compile(
     r"\\\((.{1,2000}?)\\\)|\\\[(.{1,4000}?)\\\]|\$\$(.{1,4000}?)\$\$|\$([^$\s][^$\n]{0,300}?)\$", re.DOTALL
@@ -28,13 +30,18 @@ MIXED = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Characters ``[start, end)`` of the block number ``block``; ``is_soft`` where the page may write it otherwise."""
+    """Characters ``[start, end)`` of the block number ``block``.
+
+    ``is_soft`` where the page may write it otherwise, ``is_glued`` where it is the second part of a word, or a later
+    one, as the 7 of ``page7``.
+    """
 
     folded: str
     start: int
     end: int
     block: int
     is_soft: bool = False
+    is_glued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +50,30 @@ class Heard:
 
     folded: str
     word: int
+    is_glued: bool = False
 
 
 def said_tokens(block: Block, number: int) -> Iterator[Said]:
-    """The tokens of block number ``number``, without the names of tags and LaTeX commands."""
+    """The tokens of block number ``number``, without the names of tags and LaTeX commands; numbers stand alone."""
     text = _MARKUP.sub(lambda found: " " * len(found[0]), block.text)
     soft = list(_formulas(block))
     starts = [start for start, _ in soft]
     for token in tokens(text):
         at = bisect_right(starts, token.start) - 1
         is_soft = at >= 0 and token.start < soft[at][1]
-        yield Said(token.folded, token.start, token.end, number, is_soft)
+        is_exact = len(token.folded) == token.end - token.start
+        for part in _PART.finditer(token.folded):
+            first, last = (
+                (token.start + part.start(), token.start + part.end()) if is_exact else (token.start, token.end)
+            )
+            yield Said(part[0], first, last, number, is_soft, is_glued=part.start() > 0)
+
+
+def heard_tokens(words: Sequence[Word]) -> Iterator[Heard]:
+    """The tokens of the page's words; OCR runs numbers and words together, so they are told apart on both sides."""
+    for at, word in enumerate(words):
+        for folded in word_tokens(word.text):
+            yield from (Heard(part[0], at, is_glued=part.start() > 0) for part in _PART.finditer(folded))
 
 
 def _formulas(block: Block) -> Iterator[tuple[int, int]]:
@@ -93,7 +113,8 @@ def _script(letter: str) -> str:
     return "CJK" if name in ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH") else name
 
 
-@lru_cache(maxsize=4096)
-def weight(folded: str) -> float:
-    """How much of a word a token is: a character of a script without spaces is about half of one."""
-    return 0.5 if stands_alone(folded[0]) else 1.0
+def weight(token: Said | Heard) -> float:
+    """How much of a word a token is: a lone letter, as of formulas and of scripts without spaces, is half of one."""
+    if token.is_glued:
+        return 0.0
+    return 0.5 if stands_alone(token.folded[0]) or (len(token.folded) == 1 and token.folded.isalpha()) else 1.0

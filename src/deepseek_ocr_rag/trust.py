@@ -142,7 +142,7 @@ def page_evidence(
     if len(words) > MOST_WORDS:
         return None
     page = Comparison(blocks, _once(words))
-    if sum(weight(token.folded) for token in page.heard) < LEAST_WORDS:
+    if sum(weight(token) for token in page.heard) < LEAST_WORDS:
         return None
     answer = letters_profile(token.folded for token in page.said)
     lost = lost_tokens(page)
@@ -293,7 +293,7 @@ def _stretch(page: Comparison, run: Sequence[int]) -> Unsupported:
         start=first.start,
         end=last.end,
         text=block.text[first.start : last.end],
-        words=sum(weight(page.said[at].folded) for at in run),
+        words=sum(weight(page.said[at]) for at in run),
     )
 
 
