@@ -56,7 +56,7 @@ class Comparison:
     def __init__(self, blocks: Sequence[Block], words: Sequence[Word]) -> None:
         self.blocks, self.words = blocks, words
         self.said = [token for number, block in enumerate(blocks) for token in said_tokens(block, number)]
-        self.heard = list(heard_tokens(words))
+        self.heard = list(heard_tokens(word.text for word in words))
         self.found_said = bytearray(len(self.said))
         self.found_heard = bytearray(len(self.heard))
         self.excused = bytearray(len(self.heard))

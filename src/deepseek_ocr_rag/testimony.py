@@ -10,13 +10,12 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from .document import Block, BlockKind
 from .folding import stands_alone, tokens, word_tokens
-from .recognition import Word
 
 _PART = re.compile(r"\d+|\D+")
 _MARKUP = re.compile(r"</?(?:br|su[bp]|center)\s{0,3}/?>|\\[A-Za-z]+|&[a-z]{2,8};")
@@ -69,10 +68,10 @@ def said_tokens(block: Block, number: int) -> Iterator[Said]:
             yield Said(part[0], first, last, number, is_soft, is_glued=part.start() > 0)
 
 
-def heard_tokens(words: Sequence[Word]) -> Iterator[Heard]:
+def heard_tokens(words: Iterable[str]) -> Iterator[Heard]:
     """The tokens of the page's words; OCR runs numbers and words together, so they are told apart on both sides."""
     for at, word in enumerate(words):
-        for folded in word_tokens(word.text):
+        for folded in word_tokens(word):
             yield from (Heard(part[0], at, is_glued=part.start() > 0) for part in _PART.finditer(folded))
 
 
