@@ -83,6 +83,20 @@ def test_a_rule_is_no_row() -> None:
     assert rule == pytest.approx((FIRST + 4) / HEIGHT, abs=0.003)
 
 
+@pytest.mark.parametrize("size", [11, 14])
+def test_vowels_over_and_under_letters_are_no_rows(size: int) -> None:
+    """Thai, set so tightly that all rows touch when they slant."""
+    made = pymupdf.open().new_page(width=420, height=300)
+    text = "เขื่อนถูกลดระดับในฤดูใบไม้ผลิเพื่อให้ตรวจสอบทางระบายน้ำเก่าได้ " * 5
+    made.insert_htmlbox((50, 80, 370, 280), f"<p style='font-size:{size}px'>{text}</p>")
+    words = [Box.from_size(word[:4], width=420, height=300) for word in made.get_text("words")]
+    box = words[0].union(words[-1])
+    picture = Image.open(io.BytesIO(made.get_pixmap(dpi=150).tobytes("png"))).convert("RGB")
+    turned = picture.rotate(1.0, resample=Image.Resampling.BICUBIC, fillcolor="white")
+    [found] = find_rows(turned, [box])
+    assert len(found.rows) == 5
+
+
 def test_a_neighbours_line_is_not_the_boxs_own() -> None:
     box = Box.from_size((45, FIRST + PITCH - 10, 330, FIRST + 2 * PITCH + 4), width=WIDTH, height=HEIGHT)
     [found] = find_rows(page(), [box])

@@ -16,7 +16,7 @@ import pytest
 from deepseek_ocr_rag.anchors import ChunkRegion
 from deepseek_ocr_rag.cite import Citation, locate
 from deepseek_ocr_rag.engines import Engine
-from deepseek_ocr_rag.errors import EngineUnavailable, SourceChanged
+from deepseek_ocr_rag.errors import EncryptedSource, EngineUnavailable, PageOutOfRange, SourceChanged
 from deepseek_ocr_rag.geometry import PAGE_BOX, Box, QuarterTurn, bounding_box
 from deepseek_ocr_rag.ondemand import (
     LookOptions,
@@ -145,8 +145,10 @@ class Desk:
         return replace(page, words=self.words if request.words else (), read=self.read if request.evidence else ())
 
 
-def look(desk: Desk, *, ocr: LocalRequest | None = None, engine: Engine | None = None) -> Citation:
-    where = passage()
+def look(
+    desk: Desk, *, ocr: LocalRequest | None = None, engine: Engine | None = None, where: Passage | None = None
+) -> Citation:
+    where = where or passage()
     known = locate(QUOTE, where)
     return asyncio.run(look_again(known, where, visit=desk.visit, engine=engine, ocr=ocr, pages=[2]))
 
@@ -208,6 +210,16 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         locate_on_page(QUOTE, where, source_path=path, options=NO_OCR)
 
 
+def test_a_file_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    path = draw(tmp_path / "dam.pdf")
+    with pytest.raises(PageOutOfRange, match=r"page 9: .* pages 1 to 2"):
+        locate_on_page(QUOTE, passage(path, page=9), source_path=path, options=NO_OCR)
+    with pymupdf.open(path) as document:
+        document.save(tmp_path / "locked.pdf", encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="a", owner_pw="b")
+    with pytest.raises(EncryptedSource):
+        locate_on_page(QUOTE, passage(), source_path=tmp_path / "locked.pdf", options=NO_OCR)
+
+
 def test_a_page_that_says_something_else_changes_nothing(tmp_path: Path) -> None:
     path = draw(tmp_path / "dam.pdf", rows=[row.replace("seven", "eight") for row in ROWS])
     where = passage(path)
@@ -241,10 +253,19 @@ def test_the_model_sees_the_page_upright() -> None:
         (Box(left=0.2, top=0.14, right=0.2, bottom=0.15),),
         (Box(left=0.2, top=0.13, right=0.21, bottom=0.14),),
         (*quoted_boxes(), Box(left=0.1, top=0.6, right=0.5, bottom=0.62)),
+        (quoted_boxes()[0],) * 5,
+        (row_box(3), row_box(4)),
     ],
 )
 def test_boxes_of_the_model_that_cannot_be_are_not_used(boxes: tuple[Box, ...]) -> None:
     assert look(Desk(), engine=Locator(*boxes)) == locate(QUOTE, passage())
+
+
+def test_rows_of_a_sideways_page_are_counted_from_its_upper_edge() -> None:
+    desk = Desk(turn=90)
+    for boxes, source in (([row_box(3), row_box(4)], "block"), (quoted_boxes(), "model")):
+        after = look(desk, engine=Locator(*boxes), where=passage(box=block_box().turned(270)))
+        assert after.box_source == source
 
 
 @pytest.mark.parametrize("error", [EngineUnavailable("the server is down."), RuntimeError("a bug"), TypeError("what?")])

@@ -8,18 +8,18 @@ missing, columns side by side, a picture among the lines. Such a block keeps its
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
+from statistics import median_high
 
 from .document import Block, BlockKind, Line, LineWord
 from .geometry import Box, bounding_box
-from .gridrows import table_lines
+from .gridrows import cut_at_gaps, gaps_of, placed, table_lines
 from .narrow import advances
 from .recognition import Inked, InkRow
-from .rowfill import fill_rows
+from .rowfill import Rows, fill_rows
 
 __all__ = ["ink_lines", "wants_ink"]
 
@@ -131,8 +131,8 @@ class _Row:
 
 def _em(rows: Sequence[_Row], shape: float) -> float:
     """An em as a fraction of the page's width, by the height of the rows."""
-    heights = sorted(row.ink.bottom - row.ink.top for row in rows)
-    return max(1e-6, heights[len(heights) // 2] / INK_HEIGHT * shape)
+    height = median_high(row.ink.bottom - row.ink.top for row in rows)
+    return max(1e-6, height / INK_HEIGHT * shape)
 
 
 def _full(row: _Row, text: str) -> _Row:
@@ -159,13 +159,7 @@ def _boxes(rows: Sequence[_Row]) -> Iterator[Box]:
         if at + 1 < len(rows) and rows[at + 1].place is row.place:
             below = min(below, (rows[at + 1].ink.top - ink.bottom) / 2)
         top, bottom = ink.top - above, ink.bottom + below
-        yield placed(ink.left, ink.right, top=top, bottom=max(top, bottom), slope=row.place.slope)
-
-
-def placed(left: float, right: float, *, top: float, bottom: float, slope: float) -> Box:
-    """A part of a row, which slants, as a box on the page."""
-    falls = slope * left, slope * right
-    return Box.from_fractions(left, top + min(falls), right, bottom + max(falls))
+        yield placed((ink.left, ink.right), (top, max(top, bottom)), row.place.slope)
 
 
 def _is_one_column(inked: Sequence[Inked], shape: float) -> bool:
@@ -176,7 +170,7 @@ def _is_one_column(inked: Sequence[Inked], shape: float) -> bool:
         em = _em([_Row(row, place) for row in place.rows], shape)
         edges: list[tuple[float, int]] = []
         for row in place.rows:
-            for left, right in zip(row.gaps[::2], row.gaps[1::2], strict=True):
+            for left, right in gaps_of(row):
                 if right - left > 1.2 * em:
                     edges += [(left, 1), (right, -1)]
         most = max(accumulate(step for _, step in sorted(edges)), default=0)
@@ -207,15 +201,17 @@ def _allotted(
         return None
     if len(rows) == 1:
         return [(first, last)] if not forced else None
+    gaps = [[right - left for left, right in gaps_of(row.ink)] for row in rows]
+    room = Rows(text, (first, last), ems=ems, widths=widths, gaps=gaps)
     printed = [(found.start(), found.end()) for found in re.finditer(r"[^\s][^\n]*", text)]
     if len(printed) == len(rows) and (keeps_lines or len(printed) > 1):
         spans = [(start, start + len(text[start:end].rstrip())) for start, end in printed]
-        if keeps_lines or _misfit(spans, ems, widths) <= MISFIT:
+        if keeps_lines or room.misfit(spans) <= MISFIT:
             return spans
     if keeps_lines:
         return None
-    spans = fill_rows(text, (first, last), ems=ems, widths=widths, forced=forced) or []
-    return spans if spans and _misfit(spans, ems, widths) <= MISFIT else None
+    filled = fill_rows(text, (first, last), room, forced=forced)
+    return filled if filled and room.misfit(filled) <= MISFIT else None
 
 
 def _is_foreign(text: str) -> bool:
@@ -231,13 +227,6 @@ def _is_uneven(rows: Sequence[_Row]) -> bool:
     return high > UNEVEN * low
 
 
-def _misfit(spans: Sequence[tuple[int, int]], ems: Sequence[float], widths: Sequence[float]) -> float:
-    natural = [ems[end] - ems[start] for start, end in spans]
-    scale = sum(widths) / (sum(natural) or 1.0)
-    squares = sum((scale * ours - theirs) ** 2 for ours, theirs in zip(natural, widths, strict=True))
-    return math.sqrt(squares / len(widths)) / max(widths)
-
-
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
@@ -250,7 +239,7 @@ def _line(text: str, span: tuple[int, int], row: _Row, box: Box) -> Line:
 def _words(text: str, span: tuple[int, int], row: _Row, box: Box) -> Iterator[LineWord]:
     """The row's words, where as many gaps as they need are clearly wider than all others and the parts fit them."""
     found = list(_WORD.finditer(text, *span))
-    parts = _parts(row.ink, len(found))
+    parts = cut_at_gaps((row.ink.left, row.ink.right), gaps_of(row.ink), len(found), clear=CLEAR)
     if not parts or _is_foreign(text[span[0] : span[1]]):
         return
     natural = [sum(advances(word.group())) for word in found]
@@ -265,15 +254,3 @@ def _words(text: str, span: tuple[int, int], row: _Row, box: Box) -> Iterator[Li
     for word, (left, right) in zip(found, parts, strict=True):
         fall = slant * (left + right) / 2
         yield LineWord.at(word.start(), word.end(), Box.from_fractions(left, top + fall, right, bottom + fall))
-
-
-def _parts(row: InkRow, count: int) -> list[tuple[float, float]]:
-    """The row cut at its ``count - 1`` widest gaps, where these are clearly wider than all others; else nothing."""
-    gaps = sorted(zip(row.gaps[::2], row.gaps[1::2], strict=True), key=lambda gap: gap[0] - gap[1])
-    chosen, others = gaps[: count - 1], gaps[count - 1 :]
-    if len(chosen) < count - 1:
-        return []
-    if chosen and others and chosen[-1][1] - chosen[-1][0] < CLEAR * (others[0][1] - others[0][0]):
-        return []
-    edges = [row.left, *(side for gap in sorted(chosen) for side in gap), row.right]
-    return list(zip(edges[::2], edges[1::2], strict=True))

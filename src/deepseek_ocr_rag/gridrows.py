@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from statistics import median_high
 
 from .document import Block, Line, Table
 from .geometry import Box
@@ -50,15 +51,10 @@ def table_lines(block: Block, inked: Inked, *, shape: float) -> Block:
         whole = (min(band.left for band in bands), max(band.right for band in bands))
         spans = own if parts else [ranges[row]]
         lines += [
-            Line(start=start, end=end, box=_placed(part, (top, bottom), inked.slope), source="ink")
+            Line(start=start, end=end, box=placed(part, (top, bottom), inked.slope), source="ink")
             for (start, end), part in zip(spans, parts or [whole], strict=True)
         ]
     return replace(block, lines=tuple(lines), table=with_cell_boxes(table, block.text, lines))
-
-
-def _placed(part: Gap, heights: Gap, slope: float) -> Box:
-    falls = slope * part[0], slope * part[1]
-    return Box.from_fractions(part[0], heights[0] + min(falls), part[1], heights[1] + max(falls))
 
 
 def _filled_cells(table: Table) -> dict[int, list[tuple[int, int]]]:
@@ -100,26 +96,48 @@ def _cut(bands: Sequence[InkRow], heights: Sequence[float]) -> list[list[InkRow]
     return runs
 
 
-def _parts(bands: Sequence[InkRow], count: int, shape: float) -> list[Gap] | None:
-    """Left and right of each of ``count`` cells; None where they cannot be told apart."""
+def _parts(bands: Sequence[InkRow], count: int, shape: float) -> list[Gap]:
+    """Left and right of each of ``count`` cells; nothing where they cannot be told apart."""
     left, right = min(band.left for band in bands), max(band.right for band in bands)
-    if count == 1:
-        return [(left, right)]
     common = [(left, right)]
     for band in bands:
-        own = [(left, band.left), *zip(band.gaps[::2], band.gaps[1::2], strict=True), (band.right, right)]
+        own = [(left, band.left), *gaps_of(band), (band.right, right)]
         common = [
             (max(one[0], other[0]), min(one[1], other[1]))
             for one in common
             for other in own
             if max(one[0], other[0]) < min(one[1], other[1])
         ]
-    inner = sorted((gap for gap in common if gap[0] > left and gap[1] < right), key=lambda gap: gap[0] - gap[1])
-    least = COLUMN * sorted(band.bottom - band.top for band in bands)[len(bands) // 2] * shape
-    chosen, others = sorted(inner[: count - 1]), inner[count - 1 :]
-    if len(chosen) < count - 1 or min(gap[1] - gap[0] for gap in chosen) < least:
-        return None
-    if others and min(gap[1] - gap[0] for gap in chosen) < CLEAR * (others[0][1] - others[0][0]):
-        return None
-    edges = [left, *(side for gap in chosen for side in gap), right]
+    inner = [gap for gap in common if gap[0] > left and gap[1] < right]
+    least = COLUMN * median_high(band.bottom - band.top for band in bands) * shape
+    return cut_at_gaps((left, right), inner, count, clear=CLEAR, least=least)
+
+
+# What lines of text need, too
+
+
+def gaps_of(row: InkRow) -> list[Gap]:
+    """Left and right of each gap in a row."""
+    return list(zip(row.gaps[::2], row.gaps[1::2], strict=True))
+
+
+def cut_at_gaps(sides: Gap, gaps: Sequence[Gap], count: int, *, clear: float, least: float = 0.0) -> list[Gap]:
+    """What is between two sides, cut at the ``count - 1`` widest gaps.
+
+    Nothing where one of these is not ``clear`` times as wide as all others, and ``least`` wide.
+    """
+    widest = sorted(gaps, key=lambda gap: gap[0] - gap[1])
+    chosen, others = widest[: count - 1], widest[count - 1 :]
+    if len(chosen) < count - 1:
+        return []
+    least = max([least, *(clear * (right - left) for left, right in others[:1])])
+    if any(right - left < least for left, right in chosen):
+        return []
+    edges = [sides[0], *(side for gap in sorted(chosen) for side in gap), sides[1]]
     return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def placed(part: Gap, heights: Gap, slope: float) -> Box:
+    """A part of a row, which slants, as a box on the page."""
+    falls = slope * part[0], slope * part[1]
+    return Box.from_fractions(part[0], heights[0] + min(falls), part[1], heights[1] + max(falls))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 from .geometry import Box
@@ -41,6 +42,9 @@ THIN = 0.45
 
 TALL = 1.6
 """A band higher than so many lines is more than one."""
+
+FAINT, SPARSE = 0.2, 0.5
+"""A band with less of a line's ink, which covers less of its own width, is vowels or accents of the lines beside it."""
 
 GAP = 0.1
 """Columns without ink are a gap from this share of a line's height on."""
@@ -152,7 +156,7 @@ class _Place:
         rules, letters = self._without_rules()
         profile: Pixels = np.asarray(letters.sum(axis=1), dtype=np.float64)
         height = _line_height(letters)
-        bands = _split(profile, _bands(profile, _floor(letters.shape[1])), height)
+        bands = _split(letters, _bands(profile, _floor(letters.shape[1])), height)
         bands = _merged([band for band in bands if self._holds(band)], profile)
         rows = [row for band in bands if (row := self._row(letters, band)) is not None]
         slope = self._slope * self._page_width / self._page_height
@@ -247,30 +251,45 @@ def _bands(profile: Pixels, floor: float) -> list[Band]:
 
 def _line_height(letters: Pixels) -> float:
     """The usual height of a line's ink; 0 where there is none that looks like text."""
-    heights = sorted(line.height for line in find_lines(letters, STRIP))
-    return float(heights[len(heights) // 2]) if heights else 0.0
+    return _median([line.height for line in find_lines(letters, STRIP)])
 
 
-def _split(profile: Pixels, bands: Sequence[Band], height: float) -> list[Band]:
+def _split(letters: Pixels, bands: Sequence[Band], height: float) -> list[Band]:
     """Bands with those that hold several lines cut where they are thin."""
     usual = height or _median([bottom - top for top, bottom in bands])
     found: list[Band] = []
     for top, bottom in bands:
-        found += _cut(profile, (top, bottom), usual) if bottom - top > TALL * usual else [(top, bottom)]
+        found += _cut(letters, (top, bottom), usual) if bottom - top > TALL * usual else [(top, bottom)]
     return found
 
 
-def _cut(profile: Pixels, band: Band, height: float) -> list[Band]:
+def _cut(letters: Pixels, band: Band, height: float) -> list[Band]:
     """Raise the water in a tall band until its lines stand apart; each gets what lies up to the thinnest place."""
     top, bottom = band
-    part = profile[top:bottom]
+    rows = letters[top:bottom]
+    part: Pixels = rows.sum(axis=1)
     for share in (0.08, 0.15, 0.25, 0.35, 0.45):
         cores = [core for core in _bands(part, share * float(part.max())) if core[1] - core[0] >= 0.25 * height]
+        cores = _without_marks(cores, rows)
         if len(cores) > 1 and max(core[1] - core[0] for core in cores) <= TALL * height:
             cuts = [one[1] + int(part[one[1] : other[0]].argmin()) for one, other in itertools.pairwise(cores)]
             edges = [top, *(top + cut for cut in cuts), bottom]
             return list(itertools.pairwise(edges))
     return [band]
+
+
+def _without_marks(cores: Sequence[Band], rows: Pixels) -> list[Band]:
+    """Those that are lines: vowels and accents over and under the letters make bands of little ink, far apart."""
+    import numpy as np
+
+    ink = [float(rows[top:bottom].sum()) for top, bottom in cores]
+    lines: list[Band] = []
+    for (top, bottom), own in zip(cores, ink, strict=True):
+        columns = np.flatnonzero(rows[top:bottom].any(axis=0))
+        is_sparse = len(columns) < SPARSE * (columns[-1] - columns[0] + 1)
+        if not is_sparse or own >= FAINT * max(ink):
+            lines.append((top, bottom))
+    return lines
 
 
 def _merged(bands: Sequence[Band], profile: Pixels) -> list[Band]:
@@ -301,5 +320,4 @@ def _merged(bands: Sequence[Band], profile: Pixels) -> list[Band]:
 
 
 def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return float(ordered[len(ordered) // 2]) if ordered else 0.0
+    return float(median_high(values)) if values else 0.0
