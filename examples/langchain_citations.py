@@ -8,23 +8,21 @@ BM25 stands in for your vector store: whatever gives documents back gives their 
 import sys
 from pathlib import Path
 
-import bm25s
 from langchain_deepseek_ocr import DeepSeekOCRLoader
 
 from deepseek_ocr_rag import Passage, annotate_pdf, locate
+from deepseek_ocr_rag.retrieve import Hit, WordIndex, answer
 
 path, question = Path(sys.argv[1]), sys.argv[2]
 chunks = DeepSeekOCRLoader(path, mode="chunk", max_tokens=128).load()
-ranking = bm25s.BM25()
-ranking.index(bm25s.tokenize([chunk.page_content for chunk in chunks], show_progress=False), show_progress=False)
-found, _ = ranking.retrieve(bm25s.tokenize(question, show_progress=False), k=1, show_progress=False)
-best = chunks[found[0, 0]]
+found = WordIndex([chunk.page_content for chunk in chunks]).search(question, limit=4)
+hits = [Hit(text=chunks[at].page_content, metadata=chunks[at].metadata, score=score) for at, score in found]
 
-# A language model would write the answer and quote its source; here the sentence that shares most words does.
-asked = {word for word in question.lower().strip("?").split() if len(word) > 3}
-sentences = [sentence for line in best.page_content.splitlines() for sentence in line.split(". ")]
-quote = max(sentences, key=lambda sentence: len(asked & set(sentence.lower().split())))
+# A language model would write the answer and quote its source; here the sentence that fits the question best does.
+best = next(iter(answer(question, hits)), None)
+if best is None:
+    sys.exit("The document does not say.")
 
-citation = locate(quote, Passage.from_metadata(best.page_content, best.metadata))
-print(f"{quote}\n  page {citation.page_number}, {citation.status}, to the {citation.precision}")
+citation = locate(best.text, Passage.from_metadata(best.hit.text, best.hit.metadata))
+print(f"{best.text}\n  page {citation.page_number}, {citation.status}, to the {citation.precision}")
 print(f"  {annotate_pdf(path, [citation], path.with_suffix('.langchain.pdf'))}")

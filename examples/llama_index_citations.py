@@ -13,19 +13,21 @@ from llama_index.core.llms import MockLLM
 from llama_index.readers.deepseek_ocr import DeepSeekOCRReader
 
 from deepseek_ocr_rag import Passage, highlight_page, locate
+from deepseek_ocr_rag.retrieve import Hit, answer
 
 path, question = Path(sys.argv[1]), sys.argv[2]
 chunks = DeepSeekOCRReader(mode="chunk", max_tokens=128).load_data(path)
 index = SimpleKeywordTableIndex.from_documents(chunks, llm=MockLLM(), transformations=[])
-found = [hit.node for hit in index.as_retriever(retriever_mode="simple", llm=MockLLM()).retrieve(question)]
+found = index.as_retriever(retriever_mode="simple", llm=MockLLM()).retrieve(question)
+hits = [Hit(text=hit.node.get_content(), metadata=hit.metadata, score=hit.score or 0.0) for hit in found]
 
-# A language model would write the answer and quote its source; here the sentence that shares most words does.
-asked = {word for word in question.lower().strip("?").split() if len(word) > 3}
-sentences = [(part, node) for node in found for line in node.get_content().splitlines() for part in line.split(". ")]
-quote, best = max(sentences, key=lambda pair: len(asked & set(pair[0].lower().split())))
+# A language model would write the answer and quote its source; here the sentence that fits the question best does.
+best = next(iter(answer(question, hits)), None)
+if best is None:
+    sys.exit("The document does not say.")
 
-citation = locate(quote, Passage.from_metadata(best.get_content(), best.metadata))
-print(f"{quote}\n  page {citation.page_number}, {citation.status}, to the {citation.precision}")
+citation = locate(best.text, Passage.from_metadata(best.hit.text, best.hit.metadata))
+print(f"{best.text}\n  page {citation.page_number}, {citation.status}, to the {citation.precision}")
 picture = path.with_suffix(".llama-index.png")
 picture.write_bytes(highlight_page(path, citation))
 print(f"  {picture}")

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from deepseek_ocr_rag import Document, records
 from deepseek_ocr_rag.cli import app
 from deepseek_ocr_rag.demo import SCRIPT
-from deepseek_ocr_rag.retrieve import Hit, WordIndex, answer
+from deepseek_ocr_rag.retrieve import Hit, answer
 from deepseek_ocr_rag.searchers import core_searcher
 
 PAGES = (2, 4, 7, 8)
@@ -168,27 +168,6 @@ def test_answers_are_verbatim(sample_document: Document) -> None:
     found = answer("Which ditches have drains and tiles?", hits, limit=3)
     assert found
     assert all(sentence.text in sentence.hit.text for sentence in found)
-
-
-def test_a_question_in_other_words_finds_nothing() -> None:
-    index = WordIndex(["The ferry leaves at nine.", "水质报告。", "Nothing."])
-    assert index.search("submarine", limit=3) == []
-    assert index.search("the of and", limit=3) == []
-    assert [place for place, _ in index.search("ferries and ferry", limit=3)] == [0]
-    assert [place for place, _ in index.search("水", limit=3)] == [1]
-    assert answer("anything", []) == []
-    with pytest.raises(ValueError, match="nothing to index"):
-        WordIndex([])
-
-
-@pytest.mark.parametrize("texts", [["***"], ["the"], [""], ["", "—", "of the"]])
-def test_in_texts_without_words_nothing_is_found(texts: list[str]) -> None:
-    assert WordIndex(texts).search("ferry", limit=3) == []
-    assert answer("When does the ferry leave?", [Hit(text=text, metadata={}, score=1.0) for text in texts]) == []
-
-
-def test_texts_without_words_keep_their_place() -> None:
-    assert [place for place, _ in WordIndex(["***", "", "The ferry."]).search("ferry", limit=3)] == [2]
 
 
 def words_of(text: str) -> list[str]:

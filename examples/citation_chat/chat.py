@@ -11,30 +11,34 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
-from deepseek_ocr_rag import CITING_PROMPT, Chunk, CitationEvent, CitedStream, FinalEvent, TextEvent, numbered_sources
+from deepseek_ocr_rag import CITING_PROMPT, CitationEvent, CitedStream, FinalEvent, TextEvent, numbered_sources
+from deepseek_ocr_rag.retrieve import Hit, Sentence, answer
 
-from .cited import as_data, cite, source_of
+from .cited import Source, as_data
 from .events import Event
-from .extract import best_sentences
-from .library import Library, Opened
+from .library import Library
 from .llm import LlmError, stream_chat
 from .search import Embedder, Found
 from .settings import Llm, Settings
-from .store import Entry, Message, Row, Store
+from .store import Message, Store
 
 logger = logging.getLogger("citation_chat")
 
-SOURCES = 6
-"""Chunks that an answer is made from."""
+SOURCES, MORE = 6, 3
+"""Chunks that an answer is made from; and those added for a question that may go on from the one before."""
 
-TURNS, LONGEST_TURN = 6, 2_000
-"""Earlier turns that a language model is told of, and characters of each."""
+SENTENCES = 4
+"""Of an answer in the documents' own words."""
+
+TURNS, LONGEST_TURN = 3, 2_000
+"""Earlier questions with their answers that a language model is told of, and characters of each."""
 
 SHORT = 24
-"""Characters of a question under which it goes on from the one before."""
+"""Characters of a question under which it may go on from the one before."""
 
 NOTHING = "The documents say nothing about this in words or meaning that I could find."
 NO_DOCUMENTS = "There is no document to answer from yet. Add one, or wait until it is read."
@@ -47,16 +51,6 @@ class Said:
     text: str = ""
     citations: list[dict[str, Any]] = field(default_factory=list)
     unresolved: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A chunk that an answer may lean on."""
-
-    entry: Entry
-    opened: Opened
-    chunk: Chunk
-    row: Row
 
 
 class Chat:
@@ -80,87 +74,92 @@ class Chat:
         before = self._store.messages(conversation)
         self._store.say(conversation, Message(id=secrets.token_urlsafe(9), role="user", text=question, citations=[]))
         try:
-            found = await self._library.search(_query(question, before), limit=SOURCES, within=within)
-            sources = [
-                source_of(one, index, entry)
-                for index, one in enumerate(found, start=1)
-                if (entry := self._store.entry(one.row.document)) is not None
-            ]
-            yield "meta", {"conversation": conversation, "message": key, "sources": sources}
-            async with aclosing(self._said(question, found, before, said)) as events:
+            sources = await self._sources(question, before, within)
+            listed = [source.to_dict(index) for index, source in enumerate(sources, start=1)]
+            yield "meta", {"conversation": conversation, "message": key, "sources": listed}
+            async with aclosing(self._said(question, sources, before, said)) as events:
                 async for event in events:
                     yield event
-            answer = {"answer": said.text, "citations": said.citations, "unresolved_markers": said.unresolved}
-            yield "final", answer
+            yield "final", {"answer": said.text, "citations": said.citations, "unresolved_markers": said.unresolved}
         except LlmError as error:
             yield "error", {"error": str(error)}
         except Exception:
             logger.exception("a question could not be answered")
             yield "error", {"error": "The answer failed; the server's log says why."}
         finally:
-            if said.text:
+            if said.text.strip():
                 message = Message(id=key, role="assistant", text=said.text, citations=said.citations)
                 self._store.say(conversation, message)
         yield "done", {"conversation": conversation}
 
+    async def _sources(self, question: str, before: Sequence[Message], within: Sequence[str]) -> list[Source]:
+        """What is found for the question, and what for it after the one before if it may not stand alone."""
+        found = await self._library.search(question, limit=SOURCES, within=within)
+        asked = [one.text for one in before if one.role == "user"]
+        if asked and len(question) < SHORT:
+            known, least = {one.row.id for one in found}, min((one.score for one in found), default=1.0)
+            more = await self._library.search(f"{asked[-1]} {question}", limit=SOURCES + MORE, within=within)
+            found += [replace(one, score=least) for one in more if one.row.id not in known][:MORE]
+        sources = [await self._source(one) for one in found]
+        return [source for source in sources if source is not None]
+
+    async def _source(self, found: Found) -> Source | None:
+        row = found.row
+        entry, opened = self._store.entry(row.document), await self._library.open(row.document)
+        chunk = opened.chunk_of(row) if opened else None
+        if entry is None or opened is None or chunk is None:  # removed meanwhile
+            return None
+        return Source(entry=entry, document=opened.document, chunk=chunk, row=row, score=found.score)
+
     async def _said(
-        self, question: str, found: Sequence[Found], before: Sequence[Message], said: Said
+        self, question: str, sources: Sequence[Source], before: Sequence[Message], said: Said
     ) -> AsyncGenerator[Event]:
-        if not found:
-            said.text = NOTHING if any(one["status"] == "ready" for one in self._library.state()) else NO_DOCUMENTS
-            yield "token", {"text": said.text}
-        elif self._settings.llm is None:
-            async for event in self._extracted(question, found, said):
-                yield event
-        else:
-            async with aclosing(self._written(self._settings.llm, question, found, before, said)) as events:
+        llm = self._settings.llm
+        if sources:
+            events = (
+                self._written(llm, question, sources, before, said) if llm else self._extracted(question, sources, said)
+            )
+            async with aclosing(events):
                 async for event in events:
                     yield event
+        if not said.text:
+            said.text = NOTHING if any(one["status"] == "ready" for one in self._library.state()) else NO_DOCUMENTS
+            yield "token", {"text": said.text}
 
-    async def _extracted(self, question: str, found: Sequence[Found], said: Said) -> AsyncGenerator[Event]:
-        """Sentences as they stand, each with its citation."""
-        chosen = await asyncio.to_thread(best_sentences, question, found, embed=self._embed)
-        if not chosen:
-            said.text = NOTHING
-            yield "token", {"text": NOTHING}
+    async def _extracted(self, question: str, sources: Sequence[Source], said: Said) -> AsyncGenerator[Event]:
+        """Sentences as they stand, each with its citation; none where nothing fits."""
+        hits = [
+            Hit(text=source.chunk.text, metadata={"section_path": source.row.section}, score=source.score)
+            for source in sources
+        ]
+        chosen = await asyncio.to_thread(answer, question, hits, limit=SENTENCES, embed=self._embed)
         for index, sentence in enumerate(chosen, start=1):
-            text = f"\n\n{sentence.shown}" if said.text else sentence.shown
+            source = next(source for source, hit in zip(sources, hits, strict=True) if hit is sentence.hit)
+            text = f"\n\n{shown(sentence)}" if said.text else shown(sentence)
             said.text += text
             yield "token", {"text": text}
-            one = found[sentence.source]
-            entry, opened = self._store.entry(one.row.document), await self._library.open(one.row.document)
-            if entry is None or opened is None:  # removed meanwhile
-                continue
-            citation = await asyncio.to_thread(cite, sentence.text, one, opened)
+            citation = await asyncio.to_thread(source.cite, sentence.text)
             at = len(said.text.removesuffix("|").rstrip())  # of a table's row in its last cell
-            data = as_data(citation, index=index, at=at, entry=entry, document=opened.document, row=one.row)
-            said.citations.append(data)
-            yield "citation", data
+            said.citations.append(as_data(citation, source, index=index, at=at))
+            yield "citation", said.citations[-1]
 
     async def _written(
-        self, llm: Llm, question: str, found: Sequence[Found], before: Sequence[Message], said: Said
+        self, llm: Llm, question: str, sources: Sequence[Source], before: Sequence[Message], said: Said
     ) -> AsyncGenerator[Event]:
         """What the language model writes, its marks turned into citations."""
-        sources = [await self._source(one) for one in found]
-        known = [source for source in sources if source is not None]
-        documents = list({id(source.opened): source.opened.document for source in known}.values())
-        cited = CitedStream([source.chunk for source in known], documents=documents)
-        async with aclosing(stream_chat(llm, _prompt(question, known, before))) as pieces:
+        documents = list({id(source.document): source.document for source in sources}.values())
+        cited = CitedStream([source.chunk for source in sources], documents=documents)
+        async with aclosing(stream_chat(llm, _prompt(question, sources, before))) as pieces:
             async for piece in pieces:
                 for event in await asyncio.to_thread(cited.feed, piece):
-                    yield _told(event, known, said)
+                    yield _told(event, sources, said)
         for event in await asyncio.to_thread(cited.close):
             if not isinstance(event, FinalEvent):
-                yield _told(event, known, said)
+                yield _told(event, sources, said)
                 continue
             said.unresolved = event.answer.unresolved_markers
-
-    async def _source(self, one: Found) -> Source | None:
-        entry, opened = self._store.entry(one.row.document), await self._library.open(one.row.document)
-        chunk = opened.chunks.get(one.row.id) if opened else None
-        if entry is None or opened is None or chunk is None:
-            return None
-        return Source(entry=entry, opened=opened, chunk=chunk, row=one.row)
+        if not said.text.strip():
+            raise LlmError("The language model said nothing.")
 
 
 def _told(event: TextEvent | CitationEvent | FinalEvent, sources: Sequence[Source], said: Said) -> Event:
@@ -170,28 +169,27 @@ def _told(event: TextEvent | CitationEvent | FinalEvent, sources: Sequence[Sourc
         return "token", {"text": event.text}
     assert isinstance(event, CitationEvent)  # noqa: S101 - the final one is met elsewhere; tells the type checker
     one = event.citation
-    source = sources[one.source - 1]
-    data = as_data(
-        one.citation,
-        index=one.index,
-        at=one.at,
-        entry=source.entry,
-        document=source.opened.document,
-        row=source.row,
-    ) | {"support": round(one.support, 3), "is_inferred": one.is_inferred}
-    said.citations.append(data)
-    return "citation", data
+    data = as_data(one.citation, sources[one.source - 1], index=one.index, at=one.at)
+    said.citations.append(data | {"support": round(one.support, 3), "is_inferred": one.is_inferred})
+    return "citation", said.citations[-1]
 
 
 def _prompt(question: str, sources: Sequence[Source], before: Sequence[Message]) -> list[dict[str, str]]:
-    """The rules, the last turns, and the question under the numbered sources."""
-    turns = [{"role": one.role, "content": one.text[:LONGEST_TURN]} for one in before[-TURNS:]]
-    shown = numbered_sources([source.chunk for source in sources])
-    asked = {"role": "user", "content": f"{shown}\n\nQuestion: {question}"}
+    """The rules, the last questions that were answered, and this one under the numbered sources.
+
+    Some servers refuse turns that do not alternate, as they would not after a question that failed.
+    """
+    answered = [pair for pair in pairwise(before) if [one.role for one in pair] == ["user", "assistant"]]
+    turns = [{"role": one.role, "content": one.text[:LONGEST_TURN]} for pair in answered[-TURNS:] for one in pair]
+    listed = numbered_sources([source.chunk for source in sources])
+    asked = {"role": "user", "content": f"{listed}\n\nQuestion: {question}"}
     return [{"role": "system", "content": CITING_PROMPT}, *turns, asked]
 
 
-def _query(question: str, before: Sequence[Message]) -> str:
-    """What is searched for: a question that is too short to stand alone goes on from the one before."""
-    asked = [one.text for one in before if one.role == "user"]
-    return f"{asked[-1]} {question}" if asked and len(question) < SHORT else question
+def shown(sentence: Sentence) -> str:
+    """As an answer shows it: a table's row under its header."""
+    header = sentence.header
+    if not header:
+        return sentence.text
+    columns = max(1, header.count("|") - header.count("\\|") - 1)
+    return f"{header}\n|{'---|' * columns}\n{sentence.text}"

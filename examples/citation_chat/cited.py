@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from deepseek_ocr_rag import Box, Citation, CitationRegion, Document, Page, Passage, locate
+from deepseek_ocr_rag import Box, Chunk, Citation, CitationRegion, Document, Page, Passage, locate
 
-from .library import Opened
-from .search import Found
 from .store import Entry, Row
 
 LONGEST_QUOTE = 2_000
 
 
-def source_of(found: Found, index: int, entry: Entry) -> dict[str, Any]:
-    """A chunk that an answer may cite, for the list under the answer."""
-    row = found.row
-    return {
-        "index": index,
-        "document": entry.id,
-        "name": entry.name,
-        "page": row.page,
-        "section": row.section,
-        "text": row.text[:300],
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A chunk that an answer may lean on, and the document that it is of."""
+
+    entry: Entry
+    document: Document
+    chunk: Chunk
+    row: Row
+    score: float
+
+    def to_dict(self, index: int) -> dict[str, Any]:
+        """For a list of what an answer may cite."""
+        return {
+            "index": index,
+            "document": self.entry.id,
+            "name": self.entry.name,
+            "page": self.row.page,
+            "section": self.row.section,
+            "text": self.row.text[:300],
+        }
+
+    def cite(self, quote: str) -> Citation:
+        """Where a quote of the chunk stands."""
+        return locate(quote, Passage.from_chunk(self.chunk, source=self.document.source), document=self.document)
 
 
-def cite(quote: str, found: Found, opened: Opened) -> Citation:
-    """Where a quote of a chunk stands."""
-    chunk = opened.chunks.get(found.row.id)
-    if chunk is None:  # chunks are cut otherwise by now
-        return locate(quote, opened.document, hint_page=found.row.page)
-    return locate(quote, Passage.from_chunk(chunk, source=opened.document.source), document=opened.document)
-
-
-def as_data(citation: Citation, *, index: int, at: int, entry: Entry, document: Document, row: Row) -> dict[str, Any]:
+def as_data(citation: Citation, source: Source, *, index: int, at: int) -> dict[str, Any]:
     """A citation with everything that is needed to show it, now or after a restart.
 
     ``at`` is where its number goes in the answer, in code points.
     """
-    pages = {page.number: page for page in document.pages}
+    entry, row = source.entry, source.row
+    pages = {page.number: page for page in source.document.pages}
     number = citation.page_number or next((region.page_number for region in citation.context), row.page)
     return {
         "index": index,

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import tempfile
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from .events import Hub
 from .pictures import Pictures
 from .search import Embedder, Found, Index
 from .settings import Settings
-from .store import Entry, Store
+from .store import Entry, Row, Store
 
 logger = logging.getLogger("citation_chat")
 
@@ -41,6 +41,7 @@ _REMEMBERED = 6
 """Documents that are kept in memory for citing from them."""
 
 LONGEST_NAME = 200
+UNREAD = "It could not be read; the server's log says why."
 
 
 class RefusedError(Exception):
@@ -54,6 +55,12 @@ class Opened:
     document: Document
     chunks: dict[str, Chunk]
 
+    def chunk_of(self, row: Row) -> Chunk | None:
+        """The chunk that a row is of; one that says the same where chunks are cut otherwise by now."""
+        said = row.text
+        alike = (one for one in self.chunks.values() if one.text[:80] in said or said[:80] in one.text)
+        return self.chunks.get(row.id) or next(alike, None)
+
 
 class Library:
     """The documents of a store, and the tasks that read them; :meth:`run` must be running."""
@@ -64,6 +71,7 @@ class Library:
         self._waiting: asyncio.Queue[str] = asyncio.Queue()
         self._ready: deque[Entry] = deque()
         self._to_read, self._to_embed = asyncio.Event(), asyncio.Event()
+        self._placing = asyncio.Lock()
         self._index: tuple[int, Index] | None = None
         self._version = 0
         self._opened: OrderedDict[str, Opened] = OrderedDict()
@@ -76,9 +84,8 @@ class Library:
                 self._waiting.put_nowait(entry.id)
         self._to_embed.set()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._check_for_ever)
-            tasks.start_soon(self._read_for_ever)
-            tasks.start_soon(self._embed_for_ever)
+            for step in (self._check_next, self._read_waiting, self._embed_new):
+                tasks.start_soon(_for_ever, step)
 
     # What the server asks
 
@@ -97,15 +104,16 @@ class Library:
         path = self._store.files / f"incoming-{secrets.token_hex(8)}"
         try:
             digest = await _written(path, parts, most=self._settings.max_bytes)
-            known = self._store.entry(digest)
-            if known is not None and known.status != "failed":
-                return known, False
-            entry = await asyncio.to_thread(self._place, path, digest, name)
+            async with self._placing:  # the same file may be sent twice at once
+                known = self._store.entry(digest)
+                if known is not None and known.status != "failed":
+                    return known, False
+                entry = await asyncio.to_thread(self._place, path, digest, name)
+                self._store.add(entry)
         except DeepSeekOCRError as error:
             raise RefusedError(self.explained(error)) from error
         finally:
             path.unlink(missing_ok=True)
-        self._store.add(entry)
         self._waiting.put_nowait(entry.id)
         self._tell(entry.id)
         return entry, True
@@ -161,40 +169,45 @@ class Library:
 
     # Reading
 
-    async def _check_for_ever(self) -> None:
-        """See that documents may be read, before they cost anything."""
-        while True:
-            entry = self._store.entry(await self._waiting.get())
-            if entry is None:  # removed meanwhile
-                continue
-            try:
-                total = await self._pictures.page_count(self._pictures.source(entry))
-            except DeepSeekOCRError as error:
-                self._fail(entry, self.explained(error, entry))
-                continue
-            if total > self._settings.max_pages:
-                self._fail(entry, f"It has {total} pages; at most {self._settings.max_pages} are read.")
-                continue
-            self._store.mark(entry.id, status="queued", pages=total)
-            self._tell(entry.id)
-            self._ready.append(entry)
-            self._to_read.set()
+    async def _check_next(self) -> None:
+        """See that a document may be read, before it costs anything."""
+        entry = self._store.entry(await self._waiting.get())
+        if entry is None:  # removed meanwhile
+            return
+        total, said = 0, ""
+        try:
+            total = await self._pictures.page_count(self._pictures.source(entry))
+        except DeepSeekOCRError as error:
+            said = self.explained(error, entry)
+        except Exception:
+            logger.exception("a document could not be opened")
+            said = UNREAD
+        if total > self._settings.max_pages:
+            said = f"It has {total} pages; at most {self._settings.max_pages} are read."
+        if said:
+            self._fail(entry, said)
+            return
+        self._ready.append(entry)
+        self._to_read.set()
+        self._store.mark(entry.id, status="queued", pages=total)
+        self._tell(entry.id)
 
-    async def _read_for_ever(self) -> None:
+    async def _read_waiting(self) -> None:
         """Read all that waits in one go: workers and models are loaded once, and short files share the workers."""
-        while True:
-            await self._to_read.wait()
-            self._to_read.clear()
-            begun: dict[str, Entry] = {}
-            said = "It could not be read; the server's log says why."
-            try:
-                await self._read(begun)
-            except DeepSeekOCRError as error:
-                said = self.explained(error)
-            except Exception:  # some documents must not stop those that come later
-                logger.exception("documents could not be read")
-            for entry in begun.values():
-                self._fail(entry, said)
+        await self._to_read.wait()
+        self._to_read.clear()
+        begun: dict[str, Entry] = {}
+        said = UNREAD
+        try:
+            await self._read(begun)
+        except DeepSeekOCRError as error:
+            said = self.explained(error)
+        except Exception:
+            logger.exception("documents could not be read")
+        if begun and self._ready:  # what waited behind a failure
+            self._to_read.set()
+        for entry in begun.values():
+            self._fail(entry, said)
 
     async def _read(self, begun: dict[str, Entry]) -> None:
         """Read what waits; ``begun`` holds what has been begun and is not done, by its id."""
@@ -207,9 +220,10 @@ class Library:
         options = replace(self._settings.read, on_error="skip", on_failure=skip, progress=self._advance)
         async with aclosing(aread(self._feed(begun), options)) as documents:
             async for document in documents:
-                entry = begun.pop(document.id.removeprefix("sha256:"), None)
+                entry = begun.get(document.id.removeprefix("sha256:"))
                 if entry is not None:
                     await self._keep(entry, replace(document, source=entry.name, file_name=entry.name))
+                    del begun[entry.id]
 
     def _feed(self, begun: dict[str, Entry]) -> Iterator[Path]:
         """The files that wait, also those that come while others are read. It is asked in other threads."""
@@ -256,16 +270,15 @@ class Library:
 
     # Vectors
 
-    async def _embed_for_ever(self) -> None:
-        while True:
-            await self._to_embed.wait()
-            self._to_embed.clear()
-            while self._embed is not None and (batch := self._store.without_vector(limit=_BATCH)):
-                keys, texts = zip(*batch, strict=True)
-                self._store.set_vectors(keys, await asyncio.to_thread(self._embed, texts))
-                done, total = self._store.progress()
-                self.hub.tell("vectors", {"done": done, "total": total})
-            self._version += 1
+    async def _embed_new(self) -> None:
+        await self._to_embed.wait()
+        self._to_embed.clear()
+        while self._embed is not None and (batch := self._store.without_vector(limit=_BATCH)):
+            keys, texts = zip(*batch, strict=True)
+            self._store.set_vectors(keys, await asyncio.to_thread(self._embed, texts))
+            done, total = self._store.progress()
+            self.hub.tell("vectors", {"done": done, "total": total})
+        self._version += 1
 
     def _searched(self, question: str, limit: int, within: frozenset[str]) -> list[Found]:
         version, known = self._version, self._index
@@ -285,6 +298,15 @@ class Library:
             self._progress.pop(key, None)
         if entry is not None:
             self.hub.tell("document", self._described(entry))
+
+
+async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
+    """One step after the other: one that fails must not take the app along, nor the steps that come later."""
+    while True:
+        try:
+            await step()
+        except Exception:
+            logger.exception("%s failed", step.__name__)
 
 
 async def _written(path: Path, parts: AsyncIterator[bytes], *, most: int) -> str:

@@ -33,10 +33,12 @@ async def stream_chat(llm: Llm, messages: Sequence[Mapping[str, str]]) -> AsyncG
             client.stream("POST", f"{llm.base_url}/chat/completions", json=body, headers=headers) as response,
         ):
             if response.status_code != httpx.codes.OK:
-                said = (await response.aread())[:300].decode(errors="replace")
-                raise LlmError(f"The language model's server answered {response.status_code}: {said}")
+                said = (await response.aread()).decode(errors="replace")
+                raise LlmError(f"The language model's server answered {response.status_code}: {_shown(llm, said)}")
             async for line in response.aiter_lines():
-                piece = _piece(line)
+                piece, error = _piece(line)
+                if error:
+                    raise LlmError(f"The language model's server failed: {_shown(llm, error)}")
                 length += len(piece)
                 if piece:
                     yield piece
@@ -46,14 +48,22 @@ async def stream_chat(llm: Llm, messages: Sequence[Mapping[str, str]]) -> AsyncG
         raise LlmError(f"The language model's server cannot be reached ({type(error).__name__}).") from error
 
 
-def _piece(line: str) -> str:
-    """The text in one line of the stream; empty for all else that a server may send."""
+def _piece(line: str) -> tuple[str, str]:
+    """The text in one line of the stream, and what went wrong; empty for all else that a server may send."""
     data = line.removeprefix("data:").strip()
     if not line.startswith("data:") or data == "[DONE]":
-        return ""
+        return "", ""
     try:
-        choices = json.loads(data)["choices"]
+        said = json.loads(data)
+        if error := said.get("error"):
+            return "", str(error.get("message") or error) if isinstance(error, dict) else str(error)
+        choices = said["choices"]
         content = choices[0]["delta"].get("content") if choices else ""
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        return ""
-    return content if isinstance(content, str) else ""
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        return "", ""
+    return content if isinstance(content, str) else "", ""
+
+
+def _shown(llm: Llm, said: str) -> str:
+    """The beginning of what a server said, without the key, which some repeat."""
+    return (said.replace(llm.api_key, "(the key)") if llm.api_key else said)[:300]

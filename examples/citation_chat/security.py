@@ -8,7 +8,6 @@ policy that runs nothing but our own files.
 from __future__ import annotations
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -58,7 +57,7 @@ class Guard:
         if _name(host) not in self._hosts:
             return "This name is not served here. Start the app with --allow-host to allow it."
         origin = headers.get("origin")
-        if method not in _READING and origin is not None and urlsplit(origin).netloc.lower() != host:
+        if method not in _READING and origin is not None and origin.lower().partition("://")[2] != host:
             return "Requests from other sites are refused."
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and (
             method not in _READING or headers.get("sec-fetch-mode") != "navigate"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import mimetypes
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
@@ -34,7 +35,9 @@ from .library import Library, RefusedError
 from .pictures import Pictures
 from .security import Guard
 from .settings import SAMPLE, SUGGESTIONS, Settings
-from .store import Entry, Store
+from .store import Entry, Store, plain
+
+logger = logging.getLogger("citation_chat")
 
 STATIC = Path(__file__).with_name("static")
 
@@ -107,12 +110,18 @@ class _Site:
                 # Not asyncio's group: what stops worker processes is shielded from anyio's way of cancelling alone.
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._library.run)
-                    if self._begin is not None:
-                        tasks.start_soon(self._begin, self._library)
+                    tasks.start_soon(self._take_in)
                     yield
                     tasks.cancel_scope.cancel()
         finally:
             self._store.close()
+
+    async def _take_in(self) -> None:
+        try:
+            if self._begin is not None:
+                await self._begin(self._library)
+        except Exception:  # must not take the app along
+            logger.exception("what was to be taken in at the start was not")
 
     async def page(self, _: Request) -> Response:
         return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
@@ -127,7 +136,7 @@ class _Site:
                 "conversations": self._store.conversations(),
                 "pdfjs": fetch_pdfjs.is_there(settings.vendor),
                 "meaning": self._by_meaning,
-                "vectors": dict(zip(("done", "total"), self._store.progress(), strict=True)),
+                "vectors": self._vectors(),
                 "llm": settings.llm.model if settings.llm else "",
                 "reader": server.provider if server else "",
                 "sample": SAMPLE,
@@ -140,9 +149,13 @@ class _Site:
 
     async def _happenings(self) -> AsyncGenerator[Event]:
         async with aclosing(self._library.hub.listen()) as events:
-            yield "library", {"documents": self._library.state()}
+            yield "library", {"documents": self._library.state(), "vectors": self._vectors()}
             async for event in events:
                 yield event
+
+    def _vectors(self) -> dict[str, int]:
+        done, total = self._store.progress()
+        return {"done": done, "total": total if self._by_meaning else 0}
 
     async def documents(self, _: Request) -> Response:
         return JSONResponse(self._library.state())
@@ -203,7 +216,7 @@ class _Site:
         conversation = asked.get("conversation")
         if conversation is not None and not (isinstance(conversation, str) and _WORD.fullmatch(conversation)):
             raise HTTPException(422, "There is no such conversation.")
-        return stream(self._chat.answer(question.strip(), conversation=conversation, within=within))
+        return stream(self._chat.answer(plain(question).strip(), conversation=conversation, within=within))
 
     async def conversations(self, _: Request) -> Response:
         return JSONResponse(self._store.conversations())

@@ -23,6 +23,9 @@ from deepseek_ocr_rag import Chunk, Document
 
 Vector = NDArray[np.float32]
 
+_PATIENCE = 30.0
+"""Seconds for which another program may hold the database, such as one that makes a backup."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, file TEXT NOT NULL, shown TEXT NOT NULL, media_type TEXT NOT NULL,
@@ -99,7 +102,7 @@ class Store:
         self.files = folder / "files"
         self.files.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._database = sqlite3.connect(folder / "chat.sqlite3", check_same_thread=False)
+        self._database = sqlite3.connect(folder / "chat.sqlite3", timeout=_PATIENCE, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA foreign_keys = ON")
         with self._changing() as database:
@@ -139,13 +142,6 @@ class Store:
                 (status, error, pages, document),
             )
 
-    def show(self, document: str, *, shown: str, media_type: str) -> None:
-        """Note what its pages are drawn from."""
-        with self._changing() as database:
-            database.execute(
-                "UPDATE documents SET shown = ?, media_type = ? WHERE id = ?", (shown, media_type, document)
-            )
-
     def save(self, key: str, document: Document, chunks: Iterable[Chunk]) -> None:
         """Keep what was read; vectors follow."""
         body = zlib.compress(json.dumps(document.to_dict()).encode("utf-8", "surrogatepass"))
@@ -156,8 +152,8 @@ class Store:
                 key,
                 place,
                 next((region.page_number for region in chunk.regions), 0),
-                _plain(chunk.section_path),
-                _plain(chunk.text),
+                plain(chunk.section_path),
+                plain(chunk.text),
             )
             for place, chunk in enumerate(chunks)
         ]
@@ -165,7 +161,7 @@ class Store:
             database.execute(
                 "UPDATE documents SET status = 'ready', error = '', title = ?, pages = ?, engine = ?, body = ?"
                 " WHERE id = ?",
-                (_plain(document.title), len(document.pages), engine, body, key),
+                (plain(document.title), len(document.pages), engine, body, key),
             )
             database.execute("DELETE FROM chunks WHERE document = ?", (key,))
             database.executemany(
@@ -238,18 +234,20 @@ class Store:
         return Message(id=key, role=rows[0][1], text=rows[0][2], citations=json.loads(rows[0][3])) if rows else None
 
     def say(self, conversation: str, message: Message) -> None:
-        """Add a turn; the first one gives the conversation its title."""
-        text = _plain(message.text)
+        """Add a turn; a question may begin a conversation, an answer to one that is deleted by now is dropped."""
+        text = plain(message.text)
         with self._changing() as database:
-            database.execute(
-                "INSERT INTO conversations (id, title) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET"
-                " changed = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-                (conversation, " ".join(text.split())[:80]),
-            )
-            database.execute(
-                "INSERT INTO messages (id, conversation, role, text, citations) VALUES (?, ?, ?, ?, ?)",
-                (message.id, conversation, message.role, text, json.dumps(message.citations)),
-            )
+            if message.role == "user":
+                title = " ".join(text.split())[:80]
+                database.execute("INSERT OR IGNORE INTO conversations (id, title) VALUES (?, ?)", (conversation, title))
+            is_there = database.execute(
+                "UPDATE conversations SET changed = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = ?", (conversation,)
+            ).rowcount
+            if is_there:
+                database.execute(
+                    "INSERT INTO messages (id, conversation, role, text, citations) VALUES (?, ?, ?, ?, ?)",
+                    (message.id, conversation, message.role, text, json.dumps(message.citations)),
+                )
 
     def forget(self, conversation: str) -> None:
         """Delete a conversation."""
@@ -274,6 +272,6 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(**dict(zip(_FIELDS, row, strict=True)))
 
 
-def _plain(text: str) -> str:
-    """Text that SQLite and JSON take: OCR and models may give half of a surrogate pair."""
+def plain(text: str) -> str:
+    """Text that SQLite and servers take: OCR, models and browsers may give half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode()

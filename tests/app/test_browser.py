@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
-from .conftest import PAYLOAD, Site, until_read
+from .conftest import PAYLOAD, Site, running, served, until_read
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 from citation_chat import fetch_pdfjs, server  # noqa: E402
+from citation_chat.settings import Llm  # noqa: E402
 
 NAME = PAYLOAD.partition("<script>")[0]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
@@ -231,3 +239,114 @@ def test_without_a_server_it_says_so(browser: Any, site: Site, library: None) ->
     page.locator("#banner").wait_for()
     assert "does not answer" in page.locator(".answer .failed").inner_text()
     page.close()
+
+
+# Answers that take their time
+
+
+async def talk(_: Request) -> Response:
+    """A language model that cites at once, and then talks on."""
+
+    async def lines() -> AsyncIterator[str]:
+        for piece in ["The bell weighs 417 kilograms [1]. ", *["More words come. "] * 1000]:
+            yield f"data: {json.dumps({'choices': [{'delta': {'content': piece}}]})}\n\n"
+            await asyncio.sleep(0.03)
+
+    return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+@contextmanager
+def talking(site: Site, folder: Path) -> Iterator[str]:
+    """The address of an app with the same library and such a model."""
+    shutil.copytree(site.data, folder, dirs_exist_ok=True)
+    model = Starlette(routes=[Route("/v1/chat/completions", talk, methods=["POST"])])
+    with served(model) as url, running(folder, llm=Llm(base_url=f"{url}/v1", model="m")) as chat:
+        yield chat.url
+
+
+def test_an_answer_can_be_used_while_it_comes(page: Any, site: Site, library: None, tmp_path: Path) -> None:
+    with talking(site, tmp_path) as url:
+        page.goto(url)
+        ask(page, "How much does the copper bell of Ansel weigh?")
+        marker, words = page.locator(".body .cite").first, page.locator(".answer .body")
+        marker.focus()
+        before = len(words.inner_text())
+        page.wait_for_timeout(500)
+        assert len(words.inner_text()) > before
+        assert page.evaluate("document.activeElement.className").startswith("cite")
+        box = marker.bounding_box()
+        page.mouse.move(box["x"] + 5, box["y"] + 5)
+        page.mouse.down()
+        page.wait_for_timeout(300)
+        page.mouse.up()
+        seen(page, number=3)
+        page.fill("#question", "And another thing?")
+        page.keyboard.press("Enter")  # does not stop what is running
+        page.wait_for_timeout(200)
+        assert page.locator("#send.stop").count() == 1
+        assert page.locator("#question").input_value() == "And another thing?"
+        page.locator("#send").click()
+        page.locator(".answer .stopped", has_text="Stopped.").wait_for()
+        assert page.locator(".answer .failed").count() == 0
+        page.goto("about:blank")
+
+
+def test_an_answer_that_breaks_off_says_so(browser: Any, site: Site, library: None, tmp_path: Path) -> None:
+    page = browser.new_page()
+    with talking(site, tmp_path) as url:
+        page.goto(url)
+        ask(page, "How much does the copper bell of Ansel weigh?")
+    page.locator(".answer .failed", has_text="went away before the answer was complete").wait_for()
+    page.close()
+
+
+# The address and other tabs
+
+
+def test_back_after_closing_goes_to_what_was_before(page: Any, site: Site, library: None) -> None:
+    page.goto("about:blank")
+    page.goto(site.url)
+    ask(page, "How much does the copper bell of Ansel weigh?")
+    page.locator(".cite").first.click()
+    seen(page, number=3)
+    page.go_back()
+    page.locator("#viewer").wait_for(state="hidden")
+    page.locator(".cite").first.click()
+    seen(page, number=3)
+    page.keyboard.press("Escape")
+    page.locator("#viewer").wait_for(state="hidden")
+    page.wait_for_timeout(200)
+    assert "doc=" not in page.url
+    page.go_back()
+    assert page.url == "about:blank"
+
+
+def test_the_address_is_that_of_what_is_seen(page: Any, library: None) -> None:
+    ask(page, "How many lanterns light the way to the chapel?")
+    page.locator("#fresh").click()
+    ask(page, "How much does the copper bell of Ansel weigh?")
+    page.locator(".cite").first.click()
+    seen(page, number=3)
+    shown = page.url
+    assert "cite=" in shown
+    ask(page, "How many lanterns light the way to the chapel?")
+    assert page.url == shown
+    page.reload()
+    seen(page, number=3)
+    page.locator("#conversations .name", has_text="lanterns").first.click()
+    page.locator("#viewer").wait_for(state="hidden")
+    assert "doc=" not in page.url
+    assert page.url.partition("chat=")[2] != shown.partition("chat=")[2].partition("&")[0]
+
+
+def test_a_tab_that_nobody_sees_holds_no_connection(browser: Any, site: Site, library: None) -> None:
+    """Browsers hold six to a server: a seventh tab would never load."""
+    context = browser.new_context()
+    context.add_init_script("Object.defineProperty(document, 'hidden', { get: () => !window.isSeen })")
+    pages = [context.new_page() for _ in range(7)]
+    for page in pages:
+        page.goto(site.url, timeout=15_000)
+        page.locator("#documents .ready").first.wait_for(timeout=15_000)
+    with pages[0].expect_request("**/api/events"):
+        pages[0].evaluate("() => { isSeen = true; document.dispatchEvent(new Event('visibilitychange')); }")
+    context.close()

@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 import pytest
 from citation_chat import fetch_pdfjs, minilm
+from citation_chat.chat import shown
 from citation_chat.events import Hub
-from citation_chat.extract import best_sentences
 from citation_chat.llm import LlmError, stream_chat
-from citation_chat.search import Found, Index
+from citation_chat.search import Index
 from citation_chat.settings import Llm
 from citation_chat.store import Message, Row, Store
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+
+from deepseek_ocr_rag.retrieve import Hit, answer
 
 from .conftest import Site, add, asked, citations, running, served
 
@@ -65,48 +65,36 @@ def test_documents_can_be_chosen_and_some_have_no_vectors_yet() -> None:
 
 # Sentences
 
-TEXT = (
-    "The mill was built in 1871. Its wheel turns twice a minute.\n\nTable 1. Prices.\n"
-    "| Grain | Price |\n|---|---|\n| Rye | 14 crowns |\n| Oats | 9 crowns |"
-)
+
+def test_a_row_is_shown_under_its_header() -> None:
+    text = "| Grain | Price |\n|---|---|\n| Rye | 14 crowns |\n| Oats | 9 crowns |"
+    (row,) = answer("What is the price of rye?", [Hit(text=text, metadata={}, score=1.0)])
+    assert shown(row) == "| Grain | Price |\n|---|---|\n| Rye | 14 crowns |"
 
 
-def test_rows_know_their_header_and_sentences_are_verbatim() -> None:
-    found = [Found(row=row(TEXT), score=1.0)]
-    (price,) = best_sentences("What is the price of rye?", found)
-    assert price.shown == "| Grain | Price |\n|---|---|\n| Rye | 14 crowns |"
-    (built,) = best_sentences("When was the mill built?", found)
-    assert built.shown == "The mill was built in 1871."
-    assert best_sentences("Who is the miller's wife?", found) == []
-
-
-def test_what_two_chunks_say_is_said_once() -> None:
-    found = [Found(row=row("The dam broke in March.", key=key), score=1.0) for key in "ab"]
-    assert len(best_sentences("When did the dam break in March?", found)) == 1
-
-
-@given(st.text(max_size=200), st.lists(st.text(max_size=200), max_size=4))
-def test_any_text_gives_sentences_of_its_own(question: str, texts: list[str]) -> None:
-    found = [Found(row=row(text, key=str(at)), score=1.0) for at, text in enumerate(texts)]
-    for sentence in best_sentences(question, found):
-        assert sentence.text in texts[sentence.source]
+def test_meaning_is_compared_as_vectors_come() -> None:
+    hits = [Hit(text="The cold night froze the bench.", metadata={}, score=1.0)]
+    (best,) = answer("How cold was the night?", hits, embed=lambda texts: np.ones((len(texts), 1), np.float32))
+    assert best.score == pytest.approx(1.0)
 
 
 # A language model's server
 
 
-def fake(pieces: Sequence[str], *, status: int = 200, seen: list[Any] | None = None) -> Starlette:
+def fake(
+    pieces: Sequence[str], *, status: int = 200, seen: list[Any] | None = None, last: str = '{"choices": []}'
+) -> Starlette:
     async def complete(request: Request) -> Response:
         if seen is not None:
             seen.append((await request.json(), dict(request.headers)))
         if status != 200:
-            return Response('{"error": "no such key"}', status_code=status)
+            return Response(f'{{"error": "no such key: {request.headers["authorization"]}"}}', status_code=status)
 
         async def lines() -> AsyncIterator[str]:
             yield ": comment\n\ndata: not json\n\ndata: {}\n\n"
             for piece in pieces:
                 yield f"data: {json.dumps({'choices': [{'delta': {'content': piece}}]})}\n\n"
-            yield 'data: {"choices": []}\n\ndata: [DONE]\n\n'
+            yield f"data: {last}\n\ndata: [DONE]\n\n"
 
         return StreamingResponse(lines(), media_type="text/event-stream")
 
@@ -155,6 +143,48 @@ def test_a_server_that_refuses_is_told_without_the_key(read_before: Site, tmp_pa
     assert KEY not in error
 
 
+@pytest.mark.parametrize(
+    ("pieces", "last", "told"),
+    [
+        (["The bell "], json.dumps({"error": {"message": f"out of memory for {KEY}", "code": 500}}), "out of memory"),
+        ([], '{"error": "too long"}', "too long"),
+        ([], '{"choices": [{"delta": {}}]}', "said nothing"),
+        ([" ", "\n"], "[]", "said nothing"),
+    ],
+)
+def test_an_answer_that_fails_or_is_empty_is_no_answer(
+    read_before: Site, tmp_path: Path, pieces: list[str], last: str, told: str
+) -> None:
+    events = answered(read_before, tmp_path, fake(pieces, last=last), "How much does the copper bell of Ansel weigh?")
+    assert [name for name, _ in events if name != "token"] == ["meta", "error", "done"]
+    assert told in dict(events)["error"]["error"]
+    assert KEY not in str(events)
+
+
+def test_only_questions_that_were_answered_are_told_again(read_before: Site, tmp_path: Path) -> None:
+    """Some servers refuse turns of which two in a row are the user's."""
+    shutil.copytree(read_before.data, tmp_path, dirs_exist_ok=True)
+    store = Store(tmp_path)
+    for at, (role, text) in enumerate(
+        [("user", "Failed?"), ("user", "Heavy?"), ("assistant", "Yes."), ("user", "No?")]
+    ):
+        store.say("c", Message(id=f"m{at}", role=role, text=text, citations=[]))
+    store.close()
+    seen: list[Any] = []
+    with served(fake(["417 [1]."], seen=seen)) as url:
+        llm = Llm(base_url=f"{url}/v1", model="m", api_key=KEY)
+        with running(tmp_path, llm=llm) as chat, chat.client() as client:
+            asked(client, "How much does the copper bell of Ansel weigh?", conversation="c")
+            asked(client, "And Ansel?", conversation="c")  # short: what was found for the one before is shown, too
+    roles = [[message["role"] for message in body["messages"]] for body, _ in seen]
+    assert roles == [
+        ["system", "user", "assistant", "user"],
+        ["system", "user", "assistant", "user", "assistant", "user"],
+    ]
+    assert "Failed?" not in str(seen[0])
+    assert all("copper bell" in body["messages"][-1]["content"] for body, _ in seen)
+
+
 def test_a_server_that_is_not_there_is_told() -> None:
     async def ask() -> None:
         async with aclosing(stream_chat(Llm(base_url="http://127.0.0.1:9", model="m", api_key=KEY), [])) as pieces:
@@ -186,6 +216,15 @@ def test_half_a_letter_does_not_stop_the_store(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.say("c", Message(id="m", role="user", text="broken \ud83d text", citations=[]))
     assert store.messages("c")[0].text == "broken ? text"
+    store.close()
+
+
+def test_a_deleted_conversation_does_not_come_back(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.say("c", Message(id="q", role="user", text="Why?", citations=[]))
+    store.forget("c")
+    store.say("c", Message(id="a", role="assistant", text="Because.", citations=[]))
+    assert (store.conversations(), store.messages("c")) == ([], [])
     store.close()
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import io
 import logging
 import shutil
+import sqlite3
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pymupdf
 import pytest
-from citation_chat.library import plain_name
+from citation_chat.library import Library, plain_name
+from citation_chat.server import create_app
+from citation_chat.settings import Settings
 from citation_chat.store import Store
 from PIL import Image
 
-from .conftest import FILLER, Site, add, asked, citations, pdf_bytes, running, until_read, write
+from .conftest import FILLER, PLAIN, Site, add, asked, citations, pdf_bytes, running, served, until_read, write
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +76,112 @@ def test_the_same_file_is_not_read_twice(client: httpx.Client, mixed: dict[str, 
     again = client.post("/api/docs", params={"name": "copy.pdf"}, content=mixed_pdf)
     assert (again.status_code, again.json()["is_new"]) == (200, False)
     assert again.json()["document"]["name"] == "mixed.pdf"
+
+
+def test_the_same_file_sent_twice_at_once_is_read_once(client: httpx.Client, site: Site) -> None:
+    document = pymupdf.open()
+    for number in range(8):
+        write(document.new_page(), f"Page {number} of the tide tables lists the neap tides of the year.")
+    data, sent = pdf_bytes(document), []
+
+    def send() -> None:
+        with site.client() as own:
+            sent.append(own.post("/api/docs", params={"name": "tides.pdf"}, content=data).json())
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one["is_new"] for one in sent) == [False, False, True]
+    entry = until_read(client, sent[0]["document"]["id"])
+    assert (entry["status"], entry["pages"]) == ("ready", 8)
+
+
+def test_a_document_that_fails_unforeseen_does_not_stop_the_next(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def lock(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    document = pymupdf.open()
+    write(document.new_page(), "The locked lantern hangs above the sluice.")
+    data = pdf_bytes(document)
+    with caplog.at_level(logging.CRITICAL, logger="citation_chat"):
+        for place in ("pictures.Pictures.page_count", "store.Store.save"):
+            with monkeypatch.context() as patch:
+                patch.setattr(f"citation_chat.{place}", lock)
+                entry = add(client, "locked.pdf", data)
+            assert (entry["status"], entry["error"]) == ("failed", "It could not be read; the server's log says why.")
+    assert add(client, "locked.pdf", data)["status"] == "ready"
+
+
+def test_what_fails_in_the_background_does_not_end_the_app(
+    tmp_path: Path, mixed_pdf: bytes, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    async def begin(_: Library) -> None:
+        raise OSError("no such folder")
+
+    fails = iter([True])
+    rows = Store.without_vector
+
+    def once(store: Store, *, limit: int) -> list[tuple[str, str]]:
+        if next(fails, False):
+            raise sqlite3.OperationalError("database is locked")
+        return rows(store, limit=limit)
+
+    monkeypatch.setattr("citation_chat.store.Store.without_vector", once)
+    monkeypatch.setattr("citation_chat.minilm.is_installed", lambda: True)
+    monkeypatch.setattr(
+        "citation_chat.minilm.MiniLM", lambda: lambda texts: np.ones((len(texts), 2), np.float32) / 2**0.5
+    )
+    settings = Settings(data=tmp_path, vendor=tmp_path / "vendor", **{**PLAIN, "use_vectors": True})
+    caplog.set_level(logging.CRITICAL, logger="citation_chat")
+    with served(create_app(settings, begin=begin)) as url, Site(url=url, data=tmp_path).client() as client:
+        assert add(client, "mixed.pdf", mixed_pdf)["status"] == "ready"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not (done := client.get("/api/state").json()["vectors"]["done"]):
+            time.sleep(0.05)
+        assert done
+        assert citations(asked(client, "How much does the copper bell of Ansel weigh?"))
+
+
+def test_questions_and_answers_may_be_chinese(client: httpx.Client) -> None:
+    document = pymupdf.open()
+    page = document.new_page()
+    for at, line in enumerate(("本报告说明了河流的水质。", "硝酸盐的检测限为0.04毫克每升。", "样品每两周采集一次。")):
+        page.insert_text((72, 100 + 40 * at), line, fontname="china-s", fontsize=12)
+    entry = add(client, "水质.pdf", pdf_bytes(document))
+    (cited,) = citations(asked(client, "硝酸盐的检测限是多少？", documents=[entry["id"]]))
+    assert (cited["quote"], cited["status"]) == ("硝酸盐的检测限为0.04毫克每升。", "verified")
+    assert citations(asked(client, "法国的总统是谁？", documents=[entry["id"]])) == []
+
+
+def test_a_short_question_is_answered_as_it_is_alone(client: httpx.Client, mixed: dict[str, Any]) -> None:
+    alone = asked(client, "How many lanterns?", documents=[mixed["id"]])
+    before = asked(client, "How much does the copper bell of Ansel weigh?", documents=[mixed["id"]])
+    more = {"documents": [mixed["id"]], "conversation": dict(before)["meta"]["conversation"]}
+    after = asked(client, "How many lanterns?", **more)
+    assert dict(after)["final"]["answer"] == dict(alone)["final"]["answer"]
+    assert "lanterns" in dict(after)["final"]["answer"]
+    assert citations(asked(client, "What is the moon?", **more)) == []
+
+
+def test_half_a_letter_in_a_question_does_no_harm(client: httpx.Client, mixed: dict[str, Any]) -> None:
+    body = b'{"question": "How many lanterns light the way to the chapel? \\ud83d"}'
+    text = client.post("/api/chat", content=body).raise_for_status().text
+    assert "event: error" not in text
+    assert "Eleven lanterns" in text
+
+
+def test_chunks_that_an_older_version_cut_can_be_cited(site: Site, tmp_path: Path, mixed: dict[str, Any]) -> None:
+    shutil.copytree(site.data, tmp_path, dirs_exist_ok=True)
+    with sqlite3.connect(tmp_path / "chat.sqlite3") as database:
+        database.execute("UPDATE chunks SET id = 'old-' || id")
+    database.close()
+    with running(tmp_path) as again, again.client() as later:
+        (cited,) = citations(asked(later, "How much does the copper bell of Ansel weigh?"))
+        assert (cited["status"], cited["page"]) == ("verified", 3)
 
 
 def test_everything_is_there_after_a_restart(
@@ -172,7 +284,7 @@ def test_files_come_in_ranges_and_only_what_is_safe_is_shown(client: httpx.Clien
     assert file.headers["content-disposition"].startswith("attachment")
 
 
-@pytest.mark.parametrize("path", ["app.js", "viewer.js", "markdown.js", "style.css", "index.html"])
+@pytest.mark.parametrize("path", ["app.js", "answer.js", "viewer.js", "markdown.js", "style.css", "index.html"])
 def test_the_page_has_nothing_that_its_policy_forbids(client: httpx.Client, path: str) -> None:
     text = client.get(f"/static/{path}").text
     assert "innerHTML" not in text
@@ -208,7 +320,9 @@ def test_names_of_this_machine_are_answered(client: httpx.Client, host: str) -> 
     assert client.get("/api/docs", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "http://[", ""]
+)
 def test_other_sites_change_nothing(client: httpx.Client, mixed: dict[str, Any], origin: str) -> None:
     headers = {"Origin": origin}
     assert client.post("/api/chat", json={"question": "Hello?"}, headers=headers).status_code == 403
@@ -312,7 +426,7 @@ def test_a_failure_within_an_answer_is_told_without_its_inside(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret inside")
 
-    monkeypatch.setattr("citation_chat.chat.best_sentences", fail)
+    monkeypatch.setattr("citation_chat.chat.answer", fail)
     with caplog.at_level(logging.CRITICAL, logger="citation_chat"):
         events = asked(client, FILLER[0])
     assert [name for name, _ in events] == ["meta", "error", "done"]

@@ -20,16 +20,21 @@ export async function* ask(question, signal) {
     method: "POST", signal, headers: { "Content-Type": "application/json" }, body: JSON.stringify(question),
   });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
+  let text = "", isComplete = false;
   try {
     for (;;) {
-      const { value, done } = await reader.read();
+      const { value, done } = await reader.read().catch((error) => {
+        if (error.name === "AbortError") throw error;
+        return { done: true };
+      });
+      if (done && !isComplete) throw new ApiError("The server went away before the answer was complete.");
       if (done) return;
       text += value;
       const events = text.split("\n\n");
       text = events.pop();
       for (const event of events) {
         const parsed = parse(event);
+        isComplete ||= parsed?.name === "done";
         if (parsed) yield parsed;
       }
     }

@@ -1,13 +1,13 @@
 /* The page: conversations, streaming answers, the address bar and the keyboard. The library and viewer have their own. */
 
-import { ask, get, remove } from "./api.js";
+import { Answer, described } from "./answer.js";
+import { ApiError, ask, get, remove } from "./api.js";
 import { LibraryList, element } from "./library.js";
-import { render } from "./markdown.js";
-import { PageViewer, precisionSaid } from "./viewer.js";
+import { PageViewer } from "./viewer.js";
 
 const $ = (id) => document.getElementById(id);
 const state = { conversation: null, citations: [], at: -1, opener: null, running: null, suggestions: [], conversations: [] };
-let viewer = null;
+let viewer = null, events = null;
 
 const library = new LibraryList({
   list: $("documents"),
@@ -49,18 +49,25 @@ function vectors({ done, total }) {
   note.textContent = `Learning what ${total} passages mean: ${done}`;
 }
 
+/** Hear what happens, while the page is seen: browsers hold six connections to a server, and a seventh tab would wait. */
 function listen() {
-  const events = new EventSource("/api/events");
-  let wasLost = false;
+  events?.close();
+  events = null;
+  if (document.hidden) return;
+  events = new EventSource("/api/events");
   events.addEventListener("open", () => {
-    if (wasLost) $("banner").hidden = true;
-    wasLost = false;
+    if (state.isLost) $("banner").hidden = true;
+    state.isLost = false;
   });
   events.addEventListener("error", () => {
-    wasLost = true;
+    state.isLost = true;
     warn("The server does not answer. Trying again…");
   });
-  events.addEventListener("library", (event) => library.set(JSON.parse(event.data).documents));
+  events.addEventListener("library", (event) => {
+    const known = JSON.parse(event.data);
+    library.set(known.documents);
+    vectors(known.vectors);
+  });
   events.addEventListener("document", (event) => library.put(JSON.parse(event.data)));
   events.addEventListener("removed", (event) => {
     const { id } = JSON.parse(event.data);
@@ -125,6 +132,12 @@ function drawConversations() {
 }
 
 async function openConversation(id) {
+  hideViewer();
+  await showConversation(id);
+  address();
+}
+
+async function showConversation(id) {
   state.running?.abort();
   let messages;
   try {
@@ -134,34 +147,35 @@ async function openConversation(id) {
     fresh();
     return;
   }
-  state.conversation = id;
-  state.citations = [];
-  state.at = -1;
+  begun(id);
   $("messages").replaceChildren();
   for (const message of messages) {
     if (message.role === "user") addQuestion(message.text);
     else {
       const answer = addAnswer(message.id);
       answer.text = message.text;
-      for (const citation of message.citations) answer.cite(citation);
+      for (const citation of message.citations) addCitation(answer, citation);
       answer.finish();
     }
   }
-  address({});
   drawConversations();
   $("messages").scrollTop = $("messages").scrollHeight;
 }
 
 function fresh() {
   state.running?.abort();
-  state.conversation = null;
-  state.citations = [];
-  state.at = -1;
-  closeViewer();
+  hideViewer();
+  begun(null);
   welcome();
-  address({});
+  address();
   drawConversations();
   $("question").focus();
+}
+
+function begun(conversation) {
+  state.conversation = conversation;
+  state.citations = [];
+  state.at = -1;
 }
 
 function addQuestion(text) {
@@ -169,69 +183,16 @@ function addQuestion(text) {
   $("messages").append(element("div", "turn question", [element("p", "", text)]));
 }
 
-/** An answer that grows. */
 function addAnswer(id) {
-  const body = element("div", "body waiting");
-  body.append(element("span", "dots", "…"));
-  const sources = element("div", "sources");
-  const turn = element("article", "turn answer", [body, sources]);
-  turn.setAttribute("aria-label", "Answer");
-  $("messages").append(turn);
-  const citations = new Map();
-  const answer = {
-    id, text: "",
-    draw() {
-      if (!answer.text) return;
-      body.classList.remove("waiting");
-      render(body, answer.text, [...citations.values()], (index) => marker(answer.id, citations.get(index)));
-    },
-    add(text) { answer.text += text; answer.draw(); follow(); },
-    cite(citation) {
-      citations.set(citation.index, citation);
-      const known = { key: `${answer.id}.${citation.index}`, citation };
-      state.citations.push(known);
-      sources.append(sourceButton(known));
-      answer.draw();
-    },
-    finish() { answer.draw(); body.querySelector(".dots")?.remove(); body.classList.remove("waiting"); },
-    fail(message) {
-      answer.finish();
-      if (!answer.text) body.remove();
-      const error = element("p", "failed", message);
-      error.setAttribute("role", "alert");
-      turn.append(error);
-    },
-  };
-  return answer;
+  return new Answer(id, {
+    box: $("messages"), onOpen: openCitation, onDrawn: follow,
+    isCurrent: (key) => state.citations[state.at]?.key === key,
+  });
 }
 
-function described(citation) {
-  return `Citation ${citation.index}: ${citation.name}, page ${citation.page}`;
-}
-
-function marker(message, citation) {
-  const key = `${message}.${citation.index}`;
-  const button = element("button", `cite ${citation.status}`, String(citation.index));
-  button.type = "button";
-  button.dataset.cite = key;
-  button.title = `${citation.name}, page ${citation.page}: ${precisionSaid(citation.precision)}`;
-  button.setAttribute("aria-label", described(citation));
-  if (state.citations[state.at]?.key === key) button.setAttribute("aria-current", "true");
-  button.addEventListener("click", () => openCitation(key, button));
-  return button;
-}
-
-function sourceButton({ key, citation }) {
-  const page = citation.page_label ? `p. ${citation.page} (printed ${citation.page_label})` : `p. ${citation.page}`;
-  const button = element("button", "source", [
-    element("span", "number", String(citation.index)), element("span", "name", citation.name), element("span", "page", page),
-  ]);
-  button.type = "button";
-  button.dataset.cite = key;
-  button.title = precisionSaid(citation.precision);
-  button.setAttribute("aria-label", described(citation));
-  button.addEventListener("click", () => openCitation(key, button));
-  return button;
+function addCitation(answer, citation) {
+  state.citations.push({ key: answer.key(citation), citation });
+  answer.cite(citation);
 }
 
 function follow() {
@@ -251,20 +212,21 @@ async function send(question) {
   try {
     const asked = { question, conversation: state.conversation, documents: [...library.scope] };
     for await (const { name, data } of ask(asked, running.signal)) {
-      if (running.signal.aborted) return;
+      running.signal.throwIfAborted();
       if (name === "meta") {
         state.conversation = data.conversation;
         answer.id = data.message;
-        address({});
+        address();
       } else if (name === "token") answer.add(data.text);
-      else if (name === "citation") answer.cite(data);
+      else if (name === "citation") addCitation(answer, data);
       else if (name === "final") { answer.text = data.answer; say(`Answered with ${data.citations.length} citations.`); }
-      else if (name === "error") answer.fail(data.error);
+      else if (name === "error") throw new ApiError(data.error);
     }
-  } catch (error) {
-    if (error.name !== "AbortError") answer.fail(error.message);
-  } finally {
     answer.finish();
+  } catch (error) {
+    if (running.signal.aborted) answer.stop();
+    else answer.fail(error.message);
+  } finally {
     follow();
     if (state.running === running) state.running = null;
     $("send").setAttribute("aria-label", "Ask");
@@ -280,8 +242,8 @@ function makeViewer(hasPdfjs) {
     pdfjs: hasPdfjs ? "/vendor/pdfjs/" : null,
     fileUrl: (one) => `/api/docs/${one.id}/file`,
     pictureUrl: (one, page, width) => `/api/docs/${one.id}/pages/${page}.webp?w=${width}`,
-    onPage: () => address(shownInAddress()),
-    onClose: () => closeViewer(),
+    onPage: () => address(),
+    onClose: closeViewer,
     onStep: step,
   });
 }
@@ -299,7 +261,7 @@ function documentOf(citation) {
   return known ?? { id: citation.document, name: citation.name, media_type: "", pages: citation.pages };
 }
 
-async function openPage({ document: one, page, citation = null, opener = document.activeElement }) {
+async function openPage({ document: one, page, citation = null, opener = document.activeElement, isStep = true }) {
   const wasOpen = !$("viewer").hidden;
   if (!citation) state.at = -1;
   if (!wasOpen) state.opener = opener;
@@ -309,7 +271,7 @@ async function openPage({ document: one, page, citation = null, opener = documen
   closeMenu();
   markCurrent();
   const drawn = viewer.show({ document: one, page, citation });
-  address(shownInAddress(), { push: !wasOpen });
+  address({ push: isStep && !wasOpen });
   if (!wasOpen) viewer.scroll.focus({ preventScroll: true });
   say(citation ? `${described(citation)}. ${citation.quote}` : `${one.name}, page ${page}`);
   await drawn;
@@ -321,7 +283,14 @@ function cover() {
   for (const behind of document.querySelectorAll("header, aside, main")) behind.inert = isOver;
 }
 
+/** The reader closes it: that takes back the step that opening it was, so that Back goes to what was before. */
 function closeViewer() {
+  const wasStep = !$("viewer").hidden && history.state?.isViewer;
+  hideViewer();
+  if (wasStep) history.back();
+}
+
+function hideViewer() {
   if ($("viewer").hidden) return;
   $("viewer").hidden = true;
   cover();
@@ -329,7 +298,7 @@ function closeViewer() {
   viewer.clear();
   const current = state.citations[state.at]?.key;
   const back = current ? document.querySelector(`[data-cite="${CSS.escape(current)}"]`) : state.opener;
-  address({});
+  address();
   (back?.isConnected ? back : $("question")).focus();
   state.at = -1;
   markCurrent();
@@ -354,34 +323,33 @@ function step(by) {
 
 // The address: #chat=…&doc=…&page=…&cite=… says what is seen, so that it can be sent to somebody or come back to
 
-function shownInAddress() {
-  const shown = viewer.shown;
-  if (!shown) return {};
-  const cite = state.citations[state.at]?.key;
-  return { doc: shown.document.id, page: shown.page, ...(cite ? { cite } : {}) };
-}
-
-function address(parts, { push = false } = {}) {
-  const all = { ...(state.conversation ? { chat: state.conversation } : {}), ...parts };
-  const hash = new URLSearchParams(all).toString();
+function address({ push = false } = {}) {
+  const parts = state.conversation ? { chat: state.conversation } : {};
+  const shown = viewer?.shown, cite = state.citations[state.at]?.key;
+  if (shown) Object.assign(parts, { doc: shown.document.id, page: shown.page }, cite ? { cite } : {});
+  const hash = new URLSearchParams(parts).toString();
   const url = hash ? `#${hash}` : location.pathname;
-  if (push) history.pushState(null, "", url);
-  else history.replaceState(null, "", url);
+  if (push) history.pushState({ isViewer: true }, "", url);
+  else history.replaceState(shown ? history.state : null, "", url);
 }
 
 async function followAddress() {
   const parts = new URLSearchParams(location.hash.slice(1));
   const [chat, id, cite] = [parts.get("chat"), parts.get("doc"), parts.get("cite")];
   const page = Number.parseInt(parts.get("page") ?? "1", 10) || 1;
-  if (chat && chat !== state.conversation) await openConversation(chat);
+  if (chat && chat !== state.conversation) await showConversation(chat);
   if (cite && !state.citations.some((one) => one.key === cite)) await fetchCitation(cite);
-  state.at = state.citations.findIndex((one) => one.key === cite);
-  if (state.at >= 0) {
-    const { citation } = state.citations[state.at];
-    await openPage({ document: documentOf(citation), page: id ? page : citation.page, citation });
-  } else if (id && library.find(id)) await openPage({ document: library.find(id), page });
-  else if (id) warn("The document of this address is not in the library.");
-  else closeViewer();
+  const at = state.citations.findIndex((one) => one.key === cite);
+  if (at >= 0) {
+    state.at = at;
+    const { citation } = state.citations[at];
+    await openPage({ document: documentOf(citation), page: id ? page : citation.page, citation, isStep: false });
+  } else if (id && library.find(id)) await openPage({ document: library.find(id), page, isStep: false });
+  else {
+    if (id) warn("The document of this address is not in the library.");
+    hideViewer();
+    address();
+  }
 }
 
 async function fetchCitation(key) {
@@ -427,7 +395,7 @@ function wire() {
   question.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
-      $("ask").requestSubmit();
+      if (!state.running) $("ask").requestSubmit(); // it would stop the answer that is running
     }
   });
   document.addEventListener("keydown", (event) => {
@@ -454,6 +422,7 @@ function wire() {
   });
   addEventListener("popstate", followAddress);
   addEventListener("resize", cover);
+  document.addEventListener("visibilitychange", listen);
 }
 
 async function begin() {
@@ -469,7 +438,7 @@ async function begin() {
       known.meaning ? "" : "search by words only",
     ].filter(Boolean).join(" · ");
     library.set(known.documents);
-    if (known.meaning) vectors(known.vectors);
+    vectors(known.vectors);
     drawConversations();
     await followAddress();
   } catch (error) {

@@ -10,21 +10,52 @@ const OPEN = "\uE000", CLOSE = "\uE001", OURS = /[\uE000\uE001]/g;
 const INLINE = /(\*\*[^*\n]{1,400}\*\*|`[^`\n]{1,400}`|\uE000\d{1,4}\uE001)/;
 const RULE = /^\|?[\s:|-]+\|?$/;
 
+const drawn = new WeakMap(); // element -> the source of each block in it
+
 /**
- * Fill an element with a text and its markers.
+ * Fill an element with a text and its markers, or go on filling it: what has not changed stays the same nodes, so that
+ * they can be read, clicked and have the focus meanwhile.
  *
  * marks: [{ at, index }], at in code points of the text; marker(index) gives the element to put there.
  */
 export function render(element, text, marks, marker) {
-  const blocks = marked(text, marks).split(/\n{2,}/);
-  element.replaceChildren(...blocks.filter((block) => block.trim()).map((block) => asBlock(block.split("\n"), marker)));
+  const blocks = marked(text, marks).split(/\n{2,}/).filter((block) => block.trim());
+  if (!drawn.has(element)) element.replaceChildren();
+  const known = drawn.get(element) ?? [];
+  drawn.set(element, blocks);
+  blocks.forEach((block, at) => {
+    if (block === known[at]) return;
+    const old = element.children[at], made = asBlock(block.split("\n"), marker);
+    if (!old) element.append(made);
+    else if (old.tagName === made.tagName) change(old, made);
+    else old.replaceWith(made);
+  });
+  while (element.children.length > blocks.length) element.lastElementChild.remove();
+}
+
+/** Make an element say what another one does; what both begin with stays. */
+function change(old, made) {
+  const parts = [...made.childNodes];
+  let same = 0;
+  while (same < parts.length && old.childNodes[same]?.isEqualNode(parts[same])) same += 1;
+  const [one, other] = [old.childNodes[same], parts[same]];
+  if (one?.nodeType === Node.ELEMENT_NODE && one.tagName === other?.tagName && one.tagName !== "BUTTON") {
+    change(one, other);
+    same += 1;
+  }
+  while (old.childNodes.length > same) old.lastChild.remove();
+  old.append(...parts.slice(same));
 }
 
 function marked(text, marks) {
   const letters = [...text.replace(OURS, " ").replace(/\r/g, " ")];
-  const sorted = [...marks].sort((one, other) => other.at - one.at || other.index - one.index);
-  for (const { at, index } of sorted) letters.splice(Math.min(at, letters.length), 0, OPEN, ...String(index), CLOSE);
-  return letters.join("");
+  const sorted = [...marks].sort((one, other) => one.at - other.at || one.index - other.index);
+  let said = "", from = 0;
+  for (const { at, index } of sorted) {
+    said += `${letters.slice(from, at).join("")}${OPEN}${index}${CLOSE}`;
+    from = Math.max(from, at);
+  }
+  return said + letters.slice(from).join("");
 }
 
 function asBlock(lines, marker) {
