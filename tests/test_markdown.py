@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Joint, Page, Table
 from deepseek_ocr_rag.export import document_markdown
 from deepseek_ocr_rag.markdown import HYPHENS, block_markdown, chains, joined, written
-from deepseek_ocr_rag.metadata import _document_text, _page_text
+from deepseek_ocr_rag.placing import markdown_places
 from deepseek_ocr_rag.sequence import in_sequence
 from deepseek_ocr_rag.tables import parse_pipe_table, table_markdown, table_rows
 from deepseek_ocr_rag.wholes import whole_tables
@@ -325,12 +325,10 @@ def test_chains_have_every_block_once(made: Document) -> None:
 @settings(deadline=None)
 @given(documents())
 def test_text_and_places_agree(made: Document) -> None:
-    for text, located in (_document_text(made), *(_page_text(page) for page in made.pages)):
-        spans = [(one.region.start, one.region.end) for one in located]
+    for text, blocks in ((made.markdown, made.blocks()), *((page.markdown, page.blocks) for page in made.pages)):
+        spans = [(one.region.start, one.region.end) for one in markdown_places(blocks)]
         assert all(0 <= start < end <= len(text) for start, end in spans)
         assert [start for start, _ in spans] == sorted(start for start, _ in spans)
-    assert _document_text(made)[0] == made.markdown
-    assert [_page_text(page)[0] for page in made.pages] == [page.markdown for page in made.pages]
 
 
 @settings(deadline=None)

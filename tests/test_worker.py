@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from deepseek_ocr_rag import worker
 from deepseek_ocr_rag.recognition import PageImage
+from deepseek_ocr_rag.render import BOOT
 from deepseek_ocr_rag.serial import from_dict
 from deepseek_ocr_rag.worker import FRAME, Server, pack, read_message
 
@@ -37,8 +39,9 @@ import sys
 from deepseek_ocr_rag.worker import Server
 Server()
 import pymupdf
-assert "pymupdf.layout" not in sys.modules, "loaded at the start"
-import deepseek_ocr_rag.engines.embedded
+import deepseek_ocr_rag.measure
+assert not {"pymupdf.layout", "pymupdf4llm"} & set(sys.modules), "loaded for a picture"
+import deepseek_ocr_rag.engines.embedded.reading
 assert callable(pymupdf._get_layout), "not loaded for the embedded engine"
 """
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -56,7 +59,10 @@ def ask(*messages: dict[str, object]) -> list[tuple[dict[str, object], bytes]]:
     """Send messages to a worker process and read all its replies."""
     sent = b"".join(pack(message) for message in messages)
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "deepseek_ocr_rag.worker"], input=sent, capture_output=True, check=True
+        [sys.executable, "-P", "-c", BOOT, str(Path(worker.__file__).parent)],
+        input=sent,
+        capture_output=True,
+        check=True,
     )
     out, replies = io.BytesIO(done.stdout), []
     while head := out.read(FRAME.size):

@@ -30,6 +30,16 @@ from .worker import FRAME, MAX_HEADER, MAX_PAYLOAD, Message, pack
 
 START_SECONDS = 60.0
 
+BOOT = """
+import sys, types
+package = types.ModuleType("deepseek_ocr_rag")
+package.__path__ = [sys.argv[1]]
+sys.modules["deepseek_ocr_rag"] = package
+from deepseek_ocr_rag.worker import main
+main()
+"""
+"""The worker's program: its modules without the package's root, which imports all that a worker has no use for."""
+
 
 class WorkerPool:
     """Up to ``size`` workers; use as an asynchronous context manager.
@@ -183,12 +193,9 @@ class _Worker:
 
     async def _start(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
-        package = str(Path(__file__).parent.parent)
-        paths = [package, *(os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
         # -P keeps the user's folder out of the module path: a file of theirs named json.py must not break us.
         self._process = await anyio.open_process(
-            [sys.executable, "-P", "-m", "deepseek_ocr_rag.worker"], env=environment, stderr=self._log
+            [sys.executable, "-P", "-c", BOOT, str(Path(__file__).parent)], stderr=self._log
         )
         if self._process.stdout is not None:
             self._reader = BufferedByteReceiveStream(self._process.stdout)

@@ -1,8 +1,8 @@
 """The worker process: framed requests in, pages out, one open document at a time.
 
-Started as ``python -P -m deepseek_ocr_rag.worker``. It imports nothing of the user's program, so that scripts need no
-main guard, and it can be killed when a page hangs or crashes MuPDF: that costs the page alone. A frame is two
-big-endian lengths (header, payload), a JSON header and raw bytes; nothing is ever unpickled.
+Started by :data:`.render.BOOT`. It imports nothing of the user's program, so that scripts need no main guard, and it can
+be killed when a page hangs or crashes MuPDF: that costs the page alone. A frame is two big-endian lengths (header,
+payload), a JSON header and raw bytes; nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Server:
     """Answers ``open`` and ``page`` requests; keeps the last document open."""
 
     def __init__(self) -> None:
-        _import_without_layout()
+        _import_alone()
         import pymupdf
 
         from .paging import OpenFile
@@ -143,7 +143,7 @@ class Server:
             words = tuple(Word(text=text, box=box) for text, box in displayed_words(page))
             visited = replace(visited, words=words)
         if request.local is not None:
-            from .engines.embedded import read_page
+            from .engines.embedded.reading import read_page
 
             try:
                 reading = read_page(page, request.local)
@@ -159,20 +159,21 @@ class Server:
         return visited if request.evidence is None else _with_evidence(visited, page, request.evidence)
 
 
-def _import_without_layout() -> None:
-    """Import PyMuPDF without its layout model, which is two fifths of the import and of no use to remote engines.
+def _import_alone() -> None:
+    """Import PyMuPDF without its layout model and its markdown writer, which take longer than all the rest.
 
-    PyMuPDF loads it wherever it is installed, and does without where it is not, which is what it is told here. The
-    embedded engine imports it afterwards.
+    PyMuPDF loads them wherever they are installed, and does without where they are not, which is what it is told here.
+    The embedded engine imports the model afterwards; nobody here wants the writer.
     """
-    name = "pymupdf.layout"
     if "pymupdf" in sys.modules:
         return
-    sys.modules[name] = None  # type: ignore[assignment] # makes an import of it an ImportError
+    extras = dict.fromkeys(("pymupdf.layout", "pymupdf4llm"))
+    sys.modules.update(extras)  # type: ignore[arg-type] # None makes an import of it an ImportError
     try:
         import pymupdf  # noqa: F401
     finally:
-        del sys.modules[name]
+        for name in extras:
+            del sys.modules[name]
 
 
 def _with_picture(visited: PageImage, page: OpenPage, wish: ImageRequest, crop: Box | None) -> PageImage:
@@ -204,7 +205,7 @@ def _with_evidence(visited: PageImage, page: OpenPage, wish: EvidenceRequest) ->
     from .inkrows import find_rows
 
     if wish.ocr is not None:
-        from .engines.embedded import read_page
+        from .engines.embedded.reading import read_page
 
         try:
             reading = read_page(page, wish.ocr)
@@ -296,7 +297,3 @@ def _error(error: DeepSeekOCRError) -> Message:
         "page_number": error.page_number,
         "hint": error.hint,
     }
-
-
-if __name__ == "__main__":
-    main()

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepseek_ocr_rag.engines.embedded import _read_words
 from deepseek_ocr_rag.engines.embedded.grids import table_of
 from deepseek_ocr_rag.engines.embedded.layout import find_regions
 from deepseek_ocr_rag.engines.embedded.lines import code_text, rows_of, running_text, split_list
 from deepseek_ocr_rag.engines.embedded.order import reading_order
+from deepseek_ocr_rag.engines.embedded.reading import _read_words
 from deepseek_ocr_rag.engines.embedded.textlayer import Piece, inspect_layer, read_pieces
-from deepseek_ocr_rag.engines.embedded.wordboxes import pieces_of, sharpened, strip_of
+from deepseek_ocr_rag.engines.embedded.wordboxes import pieces_of, sharpened, strip_of, with_zeros
 from deepseek_ocr_rag.geometry import Box, QuarterTurn
 from deepseek_ocr_rag.tables import table_markdown
 
@@ -300,6 +300,23 @@ def test_ocr_words_are_put_together_from_the_parts_that_are_placed() -> None:
     assert [p.is_placed for p in pieces_of("another line", strip, found, 0)] == [False, False]
     assert [p.is_placed for p in pieces_of("ab cde", strip, found, 0)] == [False, False]
     assert [p.text for p in pieces_of("", strip, (), 0)] == []
+
+
+@pytest.mark.parametrize(
+    ("read", "shown"),
+    [
+        ("1,5oo-foot-long", "1,500-foot-long"),
+        ("9,ooo,", "9,000,"),
+        ("2o07", "2007"),
+        ("1.O2", "1.02"),
+        ("25o", "25o"),  # degrees, most likely
+        ("H2O", "H2O"),
+        ("good", "good"),
+        ("3oom", "3oom"),
+    ],
+)
+def test_letters_in_numbers_are_zeros(read: str, shown: str) -> None:
+    assert with_zeros(read) == shown
 
 
 @pytest.mark.parametrize("is_dark", [False, True])

@@ -8,6 +8,7 @@ font reaches. Where the ink is not clear, all stays as the recognizer says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ BEARING = 0.03
 
 _TALL = frozenset("bdfhiklt()[]{}|/!?&%$#@\"'" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "0123456789")
 _DEEP = frozenset("gjpqy()[]{}|")
+_ZEROS = re.compile(r"(?:(?<=\d)|(?<=\d[.,]))(?:[oO]+(?=\d)|[oO]{2,}(?!\w))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def pieces_of(text: str, strip: Strip, found: Sequence[Any], line: int) -> list[
     boxes = own or _shares(words, text, strip)
     return [
         Piece(
-            text=word,
+            text=with_zeros(word),
             x0=box.x0,
             y0=strip.y0 if height < 3 * (box.y1 - box.y0) else box.y0,
             x1=box.x1,
@@ -74,6 +76,14 @@ def pieces_of(text: str, strip: Strip, found: Sequence[Any], line: int) -> list[
         )
         for word, box in zip(words, boxes, strict=True)
     ]
+
+
+def with_zeros(word: str) -> str:
+    """A word with zeros for the letters o that RapidOCR reads in numbers: ``1,5oo``, ``2o07``.
+
+    One o at the end stays: it may be the sign for degrees.
+    """
+    return _ZEROS.sub(lambda found: "0" * len(found[0]), word)
 
 
 def _own_boxes(words: Sequence[str], found: Sequence[Any]) -> list[Strip]:
