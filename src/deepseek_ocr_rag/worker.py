@@ -1,7 +1,7 @@
 """The worker process: framed requests in, pages out, one open document at a time.
 
-Started by :data:`.render.BOOT`. It imports nothing of the user's program, so that scripts need no main guard, and it can
-be killed when a page hangs or crashes MuPDF: that costs the page alone. A frame is two big-endian lengths (header,
+Started by :data:`.render.BOOT`. It imports nothing of the user's program, so that scripts need no main guard, and it
+can be killed when a page hangs or crashes MuPDF: that costs the page alone. A frame is two big-endian lengths (header,
 payload), a JSON header and raw bytes; nothing is ever unpickled.
 """
 
