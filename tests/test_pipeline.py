@@ -319,6 +319,12 @@ def test_a_page_with_a_lost_paragraph_is_suspect_and_says_why(mill: Path) -> Non
     assert FACTS[1] not in document.markdown
 
 
+def test_a_page_is_not_suspected_where_the_model_was_asked_for_a_part_of_it(mill: Path) -> None:
+    (document,) = read(mill, one_worker(engine=FakeEngine(told(1)), task="table", suspect="fill"))
+    [page] = document.pages
+    assert (page.status, page.trust, page.warnings) == ("ok", None, ())
+
+
 def test_a_wrong_number_makes_a_page_suspect(mill: Path) -> None:
     (document,) = read(mill, one_worker(engine=FakeEngine(told(0, 1, 2).replace("1874", "1847"))))
     [page] = document.pages

@@ -15,6 +15,7 @@ from deepseek_ocr_rag.document import Block, BlockKind
 from deepseek_ocr_rag.geometry import Box
 from deepseek_ocr_rag.recognition import Recognition, Word
 from deepseek_ocr_rag.refill import filled
+from deepseek_ocr_rag.testimony import is_gibberish, letters_profile
 from deepseek_ocr_rag.trust import LOST_WORDS, Trust, page_evidence, suspicious, verdict
 
 RECORDED = Path(__file__).parents[1].parent / "shared" / "data" / "recorded"
@@ -300,6 +301,19 @@ def test_a_number_that_stands_elsewhere_in_the_file_is_compared_when_nothing_els
     ]
     trust = judged((*BLOCKS, heading), [*WORDS, *line])
     assert [(number.text, number.evidence) for number in trust.changed] == [("9019", "2019")]
+
+
+@pytest.mark.parametrize(
+    ("text", "gibberish"),
+    [
+        ("The committee met in March. Комитет собрался в марте.", False),
+        ("日本語のテキストはカタカナと漢字 and Latin", False),
+        ("서비스 제공 기준 with English", False),
+        ("ΰԔϸЇ́ ߙ ϣÎg ࠒ ۉ ۈ ߓ Ե ΰചʽ ဍ", True),
+    ],
+)
+def test_text_of_two_scripts_is_text(text: str, gibberish: bool) -> None:
+    assert is_gibberish(letters_profile([text])) == gibberish
 
 
 def test_letters_of_many_scripts_are_no_evidence_even_against_an_answer_of_few() -> None:

@@ -86,7 +86,7 @@ class ReadOptions:
         suspect: What is done about a page that has what the model's answer lacks, or other numbers, by the words of
             its text layer, or of OCR with ``lines="ocr"``: its status is ``suspect`` and its warnings say why
             (``keep``); besides, what is missing is put in from those words (``fill``), or the model reads the page's
-            halves and the better reading counts (``reread``).
+            halves and the better reading counts (``reread``). Only for tasks that read the whole page.
         pages: ``"1-3,7"``, a number or numbers, counted from 1; None is all.
         password: For encrypted PDFs. Never shown.
         allow_urls: Whether http and https inputs are fetched.

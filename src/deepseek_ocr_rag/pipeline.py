@@ -26,6 +26,7 @@ from .flow import in_order, iterate
 from .listing import expand, is_collection, is_single
 from .options import Failure, Progress, ReadOptions, evidence_ocr, make_engine, make_fallback
 from .pages import DOUBTFUL, better_page, blank_page, evidence_request, failed_page, read_page, with_evidence
+from .prompts import PAGE_TASKS
 from .recognition import DocumentFacts, PageImage, PageRequest, Recognition, Word
 from .source import Input, Source, SourceOptions, parse_pages, resolve
 from .suspects import hidden_request, in_parts, judged_page, page_trust, seen_words, surer_page
@@ -211,7 +212,7 @@ class _Station:
         return page if words is None else await self._with_trust(page, job, words=words, read=read)
 
     async def _read_by(self, engine: Engine, job: _Job, request: PageRequest) -> tuple[Page, tuple[Word, ...] | None]:
-        """A page, and its text layer's words where a model read it: they prove nothing on an engine that read them."""
+        """A page, and the words of its text layer where a model was to say all of them; else they prove nothing."""
         image = PageImage(page_number=job.page_number, page_width=0, page_height=0, source=job.source.name)
         try:
             image = await self._visit(job, request)
@@ -219,7 +220,8 @@ class _Station:
                 return blank_page(image, job.facts, task=self._options.task), None
             recognition = await self._recognize(engine, image)
             self._has_answered = self._has_answered or engine is self._engine
-            words = image.words if recognition.regions is None else None
+            tells_all = recognition.regions is None and self._options.task in PAGE_TASKS
+            words = image.words if tells_all else None
             return await asyncio.to_thread(read_page, image, recognition, task=self._options.task), words
         except EngineMisconfigured as error:
             if not self._has_answered:

@@ -23,8 +23,8 @@ _MATH = re.compile(
     r"\\\((.{1,2000}?)\\\)|\\\[(.{1,4000}?)\\\]|\$\$(.{1,4000}?)\$\$|\$([^$\s][^$\n]{0,300}?)\$", re.DOTALL
 )
 
-MIXED = 0.6
-"""Letters of which less than this share are of one script are nobody's text."""
+MIXED = 0.8
+"""Letters of which less than this share are of two scripts are nobody's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,11 @@ def likeness(one: Counter[str], other: Counter[str]) -> float:
 
 
 def is_gibberish(profile: Counter[str]) -> bool:
-    """Whether letters are of many scripts, as where glyphs have numbers of their own; no text on earth mixes so."""
+    """Whether letters are of three scripts and more, as where glyphs have numbers of their own."""
     scripts = Counter[str]()
     for letter, count in profile.items():
         scripts[_script(letter)] += count
-    return max(scripts.values(), default=0) < MIXED * scripts.total()
+    return sum(count for _, count in scripts.most_common(2)) < MIXED * scripts.total()
 
 
 @lru_cache(maxsize=4096)
