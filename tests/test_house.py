@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "deepseek_ocr_rag"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = {
-    0: ["errors", "geometry", "prompts", "tokens", "modes", "usage", "joining", "syntax", "folding"],
+    0: ["errors", "limits", "geometry", "prompts", "tokens", "modes", "usage", "joining", "syntax", "folding"],
     1: ["markdown", "sequence", "serial", "rowfill"],
     2: ["document", "sniff", "office", "download", "numerals", "families", "drawings", "hypertext", "marks", "pixels"],
     3: [

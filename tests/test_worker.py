@@ -81,7 +81,7 @@ def test_only_frames_reach_the_pipe_and_one_bad_request_does_not_end_it(document
     )
     assert replies[0][0]["facts"]["page_count"] == 1  # type: ignore[index]
     assert replies[1][0]["error"] == "PageFailed"
-    assert [word["text"] for word in replies[2][0]["page"]["words"]] == ["hello"]  # type: ignore[index]
+    assert replies[2][0]["page"]["words"]["texts"] == ["hello"]  # type: ignore[index]
 
 
 def visit(path: Path, request: dict[str, object], *, media_type: str = "application/pdf") -> tuple[PageImage, bytes]:

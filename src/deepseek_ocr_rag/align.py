@@ -56,7 +56,7 @@ class _Match:
 
 
 def align_blocks(
-    blocks: tuple[Block, ...], *, words: tuple[Word, ...], source: LineSource = "text_layer"
+    blocks: tuple[Block, ...], *, words: Sequence[Word], source: LineSource = "text_layer"
 ) -> tuple[Block, ...]:
     """Give blocks their lines, and these their words, from the words of the page.
 

@@ -211,7 +211,7 @@ class _Station:
         page, read = await self._with_lines(page, job, lacks_words=words == ())
         return page if words is None else await self._with_trust(page, job, words=words, read=read)
 
-    async def _read_by(self, engine: Engine, job: _Job, request: PageRequest) -> tuple[Page, tuple[Word, ...] | None]:
+    async def _read_by(self, engine: Engine, job: _Job, request: PageRequest) -> tuple[Page, Sequence[Word] | None]:
         """A page, and the words of its text layer where a model was to say all of them; else they prove nothing."""
         image = PageImage(page_number=job.page_number, page_width=0, page_height=0, source=job.source.name)
         try:
@@ -249,7 +249,7 @@ class _Station:
         found: Recognition = await locator.recognize(image, task="locate", reference=self._options.reference)
         return found
 
-    async def _with_lines(self, page: Page, job: _Job, *, lacks_words: bool) -> tuple[Page, tuple[Word, ...]]:
+    async def _with_lines(self, page: Page, job: _Job, *, lacks_words: bool) -> tuple[Page, Sequence[Word]]:
         """Place lines that neither engine nor text layer places; and the words that OCR read for that."""
         wanted = evidence_request(page, ocr=evidence_ocr(self._options), lacks_words=lacks_words)
         if wanted is None or self._options.lines == "none":
@@ -260,7 +260,7 @@ class _Station:
         except Exception as error:  # noqa: BLE001 - a page is not lost for its lines
             return self._without(page, job, "Its lines could not be placed", error), ()
 
-    async def _with_trust(self, page: Page, job: _Job, *, words: tuple[Word, ...], read: tuple[Word, ...]) -> Page:
+    async def _with_trust(self, page: Page, job: _Job, *, words: Sequence[Word], read: Sequence[Word]) -> Page:
         """Weigh what a model read against the page's own words that are to be seen, else those that OCR read."""
         try:
             trust = await asyncio.to_thread(page_trust, page, words)

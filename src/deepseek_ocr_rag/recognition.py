@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Literal
+import reprlib
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import eq, le
+from typing import Literal, overload
 
 from .document import Line, OutlineEntry, PageStatus, Table
 from .geometry import WHOLE_PAGE, Box, Frame, PdfView, QuarterTurn
@@ -31,9 +34,95 @@ class Word:
     box: Box
 
 
-def turned_words(words: Iterable[Word], degrees: QuarterTurn) -> tuple[Word, ...]:
+class Words(Sequence[Word]):
+    """The words of a page, which may be thousands: kept as texts and numbers, and made one by one when asked for.
+
+    Attributes:
+        texts: What they say.
+        sides: Left, top, right and bottom of each, one word's after the other's, as fractions of the page.
+    """
+
+    __slots__ = ("sides", "texts")
+
+    def __init__(self, texts: Iterable[str] = (), sides: Iterable[float] = ()) -> None:
+        self.texts = tuple(texts)
+        self.sides = array("d", sides)
+        if len(self.sides) != 4 * len(self.texts):
+            raise ValueError(f"{len(self.texts)} words have {len(self.sides)} sides of boxes, and not four each")
+
+    @classmethod
+    def of(cls, words: Iterable[Word]) -> Words:
+        """These words; as they are where they are kept so."""
+        if isinstance(words, cls):
+            return words
+        listed = list(words)
+        return cls((word.text for word in listed), (side for word in listed for side in word.box.as_tuple()))
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, at: int) -> Word: ...
+    @overload
+    def __getitem__(self, at: slice) -> Words: ...
+    def __getitem__(self, at: int | slice) -> Word | Words:
+        if isinstance(at, slice):
+            return Words.of([self[one] for one in range(*at.indices(len(self)))])
+        text = self.texts[at]
+        first = 4 * (at % len(self.texts))
+        left, top, right, bottom = self.sides[first : first + 4]
+        return Word(text=text, box=Box(left=left, top=top, right=right, bottom=bottom))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Words):
+            return self.texts == other.texts and self.sides == other.sides
+        return isinstance(other, Sequence) and len(other) == len(self) and all(map(eq, self, other))
+
+    def __hash__(self) -> int:
+        return hash((self.texts, tuple(self.sides)))
+
+    def __repr__(self) -> str:
+        return f"Words({len(self)}: {reprlib.repr(' '.join(self.texts))})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Words, (self.texts, tuple(self.sides))
+
+    def turned(self, degrees: QuarterTurn) -> Words:
+        """The words of the page when it is turned clockwise."""
+        if degrees == 0:
+            return self
+        return Words(self.texts, (side for word in self for side in word.box.turned(degrees).as_tuple()))
+
+    def to_json(self) -> dict[str, object]:
+        """Texts, and sides in millionths of the page: short, and quick to read again."""
+        return {"texts": list(self.texts), "sides": [round(side * _MILLION) for side in self.sides]}
+
+    @classmethod
+    def from_json(cls, data: object) -> Words:
+        """The words of :meth:`to_json`.
+
+        Raises:
+            ValueError: If the data is neither, or a box is not one on the page.
+        """
+        if not isinstance(data, Mapping) or data.keys() != {"texts", "sides"}:
+            raise ValueError("words are texts and sides")
+        texts, sides = data["texts"], data["sides"]
+        if not isinstance(texts, list) or set(map(type, texts)) - {str}:
+            raise ValueError("the texts of words are strings")
+        if not isinstance(sides, list) or set(map(type, sides)) - {int}:
+            raise ValueError("the sides of words are whole numbers")
+        upright = all(map(le, sides[::4], sides[2::4])) and all(map(le, sides[1::4], sides[3::4]))
+        if not upright or min(sides, default=0) < 0 or max(sides, default=0) > _MILLION:
+            raise ValueError("a word's box is not ordered inside the page")
+        return cls(texts, (side / _MILLION for side in sides))
+
+
+_MILLION = 1_000_000
+
+
+def turned_words(words: Iterable[Word], degrees: QuarterTurn) -> Words:
     """The words of the page when it is turned clockwise."""
-    return tuple(replace(word, box=word.box.turned(degrees)) for word in words)
+    return Words.of(words).turned(degrees)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,14 +260,14 @@ class PageImage:
     """Parts of the picture to be read one by one, overlapping where no gap was found; none is the whole picture."""
     resolution: str = ""
     """The mode that was chosen, its size in pixels, and why."""
-    words: tuple[Word, ...] = ()
+    words: Words = field(default_factory=Words)
     is_blank: bool = False
     regions: tuple[Region, ...] | None = None
     engine: str = ""
     """Who made ``regions``: ``local/text-layer``, ``local/rapidocr`` or ``local/tesseract``."""
     inked: tuple[Inked, ...] = ()
     """What was found in each of the boxes of an :class:`EvidenceRequest`."""
-    read: tuple[Word, ...] = ()
+    read: Words = field(default_factory=Words)
     """The words that OCR read for an :class:`EvidenceRequest`, on the page as displayed."""
     warnings: tuple[str, ...] = ()
     source: str = ""

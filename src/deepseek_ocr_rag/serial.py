@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Protocol, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 from typing import runtime_checkable as checkable
 
 from .geometry import Box
@@ -38,10 +38,28 @@ class Checked(Protocol):
         """Raise ValueError if they do not."""
 
 
+@checkable
+class Written(Protocol):
+    """A class that says itself how it is written as JSON."""
+
+    def to_json(self) -> Any:
+        """JSON-ready values."""
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Read :meth:`to_json`'s values.
+
+        Raises:
+            ValueError: If they are none.
+        """
+
+
 def to_dict(value: Any) -> Any:
     """Turn dataclasses, tuples and mappings into JSON-ready values; boxes become four numbers."""
     if isinstance(value, Box):
         return list(value.as_tuple())
+    if isinstance(value, Written):
+        return value.to_json()
     if is_dataclass(value):
         return {item.name: to_dict(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, tuple | list):
@@ -110,9 +128,13 @@ class _Reader:
             return self.mapping(get_args(kind)[1], value)
         if origin in (types.UnionType, Union):
             return None if value is None else self.build(get_args(kind)[0], value)
+        return self.single(kind, value)
+
+    def single(self, kind: Any, value: Any) -> Any:
         if is_dataclass(kind):
             return _box(value) if kind is Box else self.object(kind, value)
-        return _plain(kind, value)
+        is_written = isinstance(kind, type) and issubclass(kind, Written)
+        return _written(kind, value) if is_written else _plain(kind, value)
 
     def object(self, kind: Any, value: Any) -> Any:
         if not isinstance(value, Mapping):
@@ -166,6 +188,13 @@ class _Reader:
                 wrong.steps.append(f"[{reprlib.repr(name)}]")
                 raise
         return found
+
+
+def _written(kind: type[Written], value: Any) -> Any:
+    try:
+        return kind.from_json(value)
+    except ValueError as error:
+        raise _WrongError(str(error)) from error
 
 
 def _box(value: Any) -> Box:

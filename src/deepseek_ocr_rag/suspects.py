@@ -6,6 +6,7 @@ answer it stands; where they do not, the page says why, and by option gets from 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .document import Block, LineSource, Page
@@ -17,7 +18,7 @@ from .trust import Trust, page_evidence, suspicious, verdict, without_hidden
 AGAIN = "The page's own words did not bear out the first answer; it was read again, in parts."
 
 
-def page_trust(page: Page, words: tuple[Word, ...], *, source: LineSource = "text_layer") -> Trust | None:
+def page_trust(page: Page, words: Sequence[Word], *, source: LineSource = "text_layer") -> Trust | None:
     """How far the page's own words, as displayed, bear out what a model read; boxes of the result are upright."""
     return page_evidence(_upright(page), turned_words(words, page.turn), source=source)
 
@@ -28,7 +29,7 @@ def hidden_request(page: Page, trust: Trust) -> EvidenceRequest | None:
     return EvidenceRequest(boxes=boxes, turn=page.turn) if boxes else None
 
 
-def seen_words(page: Page, words: tuple[Word, ...], found: PageImage, wanted: EvidenceRequest) -> tuple[Word, ...]:
+def seen_words(page: Page, words: Sequence[Word], found: PageImage, wanted: EvidenceRequest) -> Sequence[Word]:
     """The words without those of which no ink was found in the places of a :func:`hidden_request`."""
     kept = without_hidden(turned_words(words, page.turn), dict(zip(wanted.boxes, found.inked, strict=False)))
     return turned_words(kept, inverse_turn(page.turn))

@@ -126,7 +126,7 @@ class Trust:
 
 
 def page_evidence(
-    blocks: tuple[Block, ...], words: tuple[Word, ...], *, source: LineSource = "text_layer"
+    blocks: tuple[Block, ...], words: Sequence[Word], *, source: LineSource = "text_layer"
 ) -> Trust | None:
     """Compare an answer with the words of its page.
 
@@ -192,7 +192,7 @@ def verdict(trust: Trust | None) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def without_hidden(words: tuple[Word, ...], inked: Mapping[Box, Inked]) -> tuple[Word, ...]:
+def without_hidden(words: Sequence[Word], inked: Mapping[Box, Inked]) -> Sequence[Word]:
     """The words without those that nobody sees: in places where no row of ink stands at the height of the text.
 
     A text layer may hold more than the page shows, white on white or drawn without ink; a reader of the page rightly

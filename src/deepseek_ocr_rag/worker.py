@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from .errors import DeepSeekOCRError, PageFailed
 from .geometry import Box
 from .modes import Look, Plan, plan
-from .recognition import DocumentFacts, EvidenceRequest, ImageRequest, PageImage, PageRequest, Region, Word
+from .recognition import DocumentFacts, EvidenceRequest, ImageRequest, PageImage, PageRequest, Region, Word, Words
 from .serial import from_dict, to_dict
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ class Server:
         if request.image is not None:
             visited = _with_picture(visited, page, request.image, request.crop)
         if request.words:
-            words = tuple(Word(text=text, box=box) for text, box in displayed_words(page))
-            visited = replace(visited, words=words)
+            words = (Word(text=text, box=box) for text, box in displayed_words(page))
+            visited = replace(visited, words=Words.of(words))
         if request.local is not None:
             from .engines.embedded.reading import read_page
 
@@ -209,7 +209,7 @@ def _with_evidence(visited: PageImage, page: OpenPage, wish: EvidenceRequest) ->
 
         try:
             reading = read_page(page, wish.ocr)
-            visited = replace(visited, read=tuple(_words_read(reading.regions)), engine=reading.engine)
+            visited = replace(visited, read=Words.of(_words_read(reading.regions)), engine=reading.engine)
         except DeepSeekOCRError as error:
             visited = replace(visited, warnings=(*visited.warnings, f"OCR could not place its lines: {error.message}"))
     aspect = max(page.width, page.height) / max(1.0, min(page.width, page.height))
