@@ -19,7 +19,7 @@ from truths import Truth, page_truth
 from deepseek_ocr_rag import Chunk, Document, ReadOptions, chunk_document, read
 from deepseek_ocr_rag.geometry import bounding_box
 from deepseek_ocr_rag.prompts import Task
-from deepseek_ocr_rag.recognition import ImageRequest, PageImage, PageRequest, Recognition
+from deepseek_ocr_rag.recognition import ImageRequest, PageImage, PageRequest, Recognition, Word
 
 DPI = 150
 WORD = re.compile(r"\w+")
@@ -77,14 +77,19 @@ def as_made(found: Sequence[Truth], _: Path, folder: Path) -> Iterator[Case]:
 
 def made_answer(truth: Truth) -> str:
     """What a model would say that reads perfectly, but knows no lines."""
-    blocks: dict[int, list[int]] = {}
-    for at, (block, _) in enumerate(truth.lines):
-        blocks.setdefault(block, []).append(at)
+    return answer_of(truth.words, [block for block, _ in truth.lines])
+
+
+def answer_of(words: Sequence[Word], blocks: Sequence[int]) -> str:
+    """Words of which the block is known, as a model would say them: the text and the box of each block."""
+    members: dict[int, list[Word]] = {}
+    for word, block in zip(words, blocks, strict=True):
+        members.setdefault(block, []).append(word)
     said = []
-    for words in blocks.values():
-        whole = bounding_box(truth.words[at].box for at in words)
+    for inside in members.values():
+        whole = bounding_box(word.box for word in inside)
         corners = [round(side * 999) for side in whole.as_tuple()] if whole else []
-        text = " ".join(truth.words[at].text for at in words)
+        text = " ".join(word.text for word in inside)
         said.append(f"<|ref|>text<|/ref|><|det|>[{corners}]<|/det|>\n{text}\n")
     return "\n".join(said)
 
