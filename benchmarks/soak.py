@@ -146,7 +146,7 @@ def _count(started: float, strangers: set[int]) -> Round:
     return Round(
         minute=(time.monotonic() - started) / 60,
         memory=resident(os.getpid()),
-        descriptors=len(os.listdir("/proc/self/fd")),
+        descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()),
         threads=threading.active_count(),
         processes=sum(1 for child in children(os.getpid()) if child not in strangers),
         files=sum(1 for _ in Path(tempfile.gettempdir()).rglob("*")),
