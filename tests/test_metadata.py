@@ -374,7 +374,7 @@ def test_regions_survive_the_way_through_metadata(rows):
         for page, corners, start, length in rows
     )
     located = [Placed(block_id="b", region=region, precision="line") for region in regions]
-    written, _ = module._written_regions(located, 10**6)
+    written, _ = module.written_regions(located, 10**6)
     assert parse_regions(written) == regions
 
 

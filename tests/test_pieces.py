@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_ocr_rag import pieces
 from deepseek_ocr_rag.geometry import WHOLE_PAGE, Box, Frame
 from deepseek_ocr_rag.grounding import parse
 from deepseek_ocr_rag.pieces import PageRegions, fused_tables, page_regions
 from deepseek_ocr_rag.prompts import Task
 from deepseek_ocr_rag.recognition import Piece, Recognition, Region
-from deepseek_ocr_rag.seams import find_seam
+from deepseek_ocr_rag.seams import Overlap, Seam, find_seam
 
 RECORDED = Path(__file__).parents[2] / "shared" / "data" / "recorded"
 UPPER = Frame(bottom=0.55)
@@ -487,6 +488,25 @@ def test_a_hostile_number_of_regions_ends() -> None:
     assert found.warnings == (
         "the parts of the page have too many regions to compare all, so some text may stand twice",
     )
+
+
+def test_tables_that_all_overlap_are_not_joined_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    def counted(above: str, below: str, *, is_placed: bool = True, overlap: Overlap | None = None) -> Seam | None:
+        lengths.append(len(above) + len(below))
+        return find_seam(above, below, is_placed=is_placed, overlap=overlap)
+
+    monkeypatch.setattr(pieces, "find_seam", counted)
+    table = "<table>" + "<tr>a" * 7900
+    upper, lower = (
+        "".join(f"table[[1, {top}, 999, {bottom}]]\n{table}{end}</table>\n" for _ in range(12))
+        for top, bottom, end in ((500, 999, ""), (1, 500, "x"))
+    )
+    page = read((Frame(bottom=0.6), upper), (Frame(top=0.4), lower))
+    assert page.regions
+    assert lengths
+    assert max(lengths) <= 2 * 40_000 + 200
 
 
 @pytest.mark.parametrize("large", ["word " * 100_000, "x" * 500_000, "<tr>" * 100_000, "<table>" * 50_000])

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from deepseek_ocr_rag.document import SCHEMA, Block, BlockKind, Cell, Document, Line, Page, Table
 from deepseek_ocr_rag.geometry import Box
+from deepseek_ocr_rag.linewords import LineWord
 from deepseek_ocr_rag.schema import document_schema, published_schema, schema_text
 
 # Numbers that every field takes.
@@ -79,7 +80,22 @@ def test_what_older_versions_wrote_is_read(validator: Draft202012Validator) -> N
     assert Document.from_dict(data) == REPORT
 
 
-@pytest.mark.parametrize("named", [SCHEMA, f"{SCHEMA}.7"])
+def test_words_of_the_first_version_are_read(validator: Draft202012Validator) -> None:
+    word = LineWord(start=0, end=2, box=BOX)
+    made = replace(REPORT, pages=(replace(PAGE, blocks=(replace(BLOCK, lines=(replace(LINE, words=(word,)),)),)),))
+    data = json.loads(json.dumps(made.to_dict()))
+    line = data["pages"][0]["blocks"][0]["lines"][0]
+    assert line["words"] == [[0, 2, 0.1, 0.2, 0.3, 0.4]]
+    assert Document.from_dict(data) == made
+    line["words"] = [{"start": 0, "end": 2, "box": [0.1, 0.2, 0.3, 0.4]}]
+    data["schema"] = "deepseek-ocr-rag/document/1"
+    assert validator.is_valid(data)
+    assert Document.from_dict(data) == made
+
+
+@pytest.mark.parametrize(
+    "named", [SCHEMA, f"{SCHEMA}.7", "deepseek-ocr-rag/document/1", "deepseek-ocr-rag/document/1.2"]
+)
 def test_the_same_major_version_is_read(validator: Draft202012Validator, named: str) -> None:
     data = REPORT.to_dict() | {"schema": named}
     assert validator.is_valid(data)
@@ -87,12 +103,12 @@ def test_the_same_major_version_is_read(validator: Draft202012Validator, named: 
 
 
 @pytest.mark.parametrize(
-    "named", ["deepseek-ocr-rag/document/2", f"{SCHEMA}0", f"{SCHEMA}.abc", f"{SCHEMA}.", "x", 1, None]
+    "named", ["deepseek-ocr-rag/document/3", f"{SCHEMA}0", f"{SCHEMA}.abc", f"{SCHEMA}.", "x", 1, None]
 )
 def test_another_format_is_refused(validator: Draft202012Validator, named: object) -> None:
     data = REPORT.to_dict() | {"schema": named}
     assert not validator.is_valid(data)
-    with pytest.raises(ValueError, match=r"cannot be read.*document/1.*install a newer"):
+    with pytest.raises(ValueError, match=r"cannot be read.*document/2.*install a newer"):
         Document.from_dict(data)
 
 

@@ -8,6 +8,10 @@ import pytest
 
 from deepseek_ocr_rag.document import Block, BlockKind, Cell, Document, Page, Table
 
+BOX = [0, 0, 1, 1]
+LINE = {"start": 0, "end": 1, "box": BOX, "source": "ocr"}
+NAN = float("nan")
+
 
 def sample(*, rows: int = 1) -> dict[str, Any]:
     grid = Table(rows=rows, columns=1, cells=(Cell(row=0, column=0, text="1"),))
@@ -40,6 +44,23 @@ def sample(*, rows: int = 1) -> dict[str, Any]:
         (("pages", 0, "blocks", 0, "boxes"), [[0, 0, 1, 1, 5]], "blocks[0].boxes[0]: [0, 0, 1, 1, 5] is not a box"),
         (("pages", 0, "blocks", 0, "boxes"), ["0011"], "boxes[0]: '0011' is not a box"),
         (("pages", 0, "blocks", 0, "boxes"), [[0, False, 1, 1]], "boxes[0]: False is not a finite number"),
+        (("pages", 0, "blocks", 0, "lines"), [{**LINE, "words": 5}], "lines[0].words: 5 is not a list"),
+        (
+            ("pages", 0, "blocks", 0, "lines"),
+            [{**LINE, "words": [[0, 1, 0, 0, 1, 1], [0, 1, 0, 0, 1]]}],
+            "words[1]: [0, 1",
+        ),
+        (("pages", 0, "blocks", 0, "lines"), [{**LINE, "words": [[-1, 1, 0, 0, 1, 1]]}], "words[0].start: -1 is less"),
+        (("pages", 0, "blocks", 0, "lines"), [{**LINE, "words": [[0, 10**20, 0, 0, 1, 1]]}], "words[0].end: 1000"),
+        (("pages", 0, "blocks", 0, "lines"), [{**LINE, "words": [[0, True, 0, 0, 1, 1]]}], "words[0].end: True is not"),
+        (("pages", 0, "blocks", 0, "lines"), [{**LINE, "words": [[0, 1, 0.5, 0, 0.4, 1]]}], "words[0].box: box is not"),
+        (("pages", 0, "blocks", 0, "lines"), [{**LINE, "words": [[0, 1, 0, 0, 1, 2]]}], "words[0].box: box is not"),
+        (("pages", 0, "blocks", 0, "lines"), [{**LINE, "words": [[0, 1, 0, 0, 1, NAN]]}], "words[0].box: nan is not"),
+        (
+            ("pages", 0, "blocks", 0, "lines"),
+            [{**LINE, "words": [{"start": 0, "box": BOX}]}],
+            "words[0]: 'end' is",
+        ),
         (("pages", 0, "blocks", 0, "table", "rows"), 10**9, "blocks[0].table.rows: 1000000000 is more than 100000"),
     ],
 )

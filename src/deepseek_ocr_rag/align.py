@@ -11,16 +11,17 @@ text the page does not bear out keeps its own box and gets no lines: no evidence
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import attrgetter
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import NamedTuple
 
-from .document import Block, BlockKind, Line, LineSource, LineWord
+from .document import Block, BlockKind, Line, LineSource
 from .folding import Token, fold, is_mark, tokens, word_tokens
-from .geometry import Box, bounding_box, visual_rows
-from .recognition import Word
+from .geometry import Box, visual_rows
+from .linewords import DIGITS, LineWords
+from .recognition import Word, Words
 from .tables import with_cell_boxes
 
 MARGIN = 0.006
@@ -35,24 +36,13 @@ MAX_COMPARISONS = 200_000_000
 _CELL_BORDER = re.compile(r"(?<!\\)\||\n")
 
 
-@dataclass(frozen=True, slots=True)
-class _Spot:
-    """A word inside a block: its place in the text layer, which of the block's boxes it lies in, its tokens."""
-
-    position: int
-    column: int
-    box: Box
-    tokens: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """Characters ``[start, end)`` of the block's text are (part of) the word at ``spot``."""
+class _Match(NamedTuple):
+    """Characters ``[start, end)`` of the block's text are (part of) the page's word number ``word``."""
 
     start: int
     end: int
     letters: int
-    spot: _Spot
+    word: int
 
 
 def align_blocks(
@@ -74,7 +64,7 @@ def align_blocks(
     """
     if not any(_wants_lines(block) for block in blocks):
         return blocks
-    page = _PageWords(words)
+    page = _PageWords(Words.of(words))
     return tuple(_align(block, page, source) if _wants_lines(block) else block for block in blocks)
 
 
@@ -83,86 +73,126 @@ def _wants_lines(block: Block) -> bool:
 
 
 def _align(block: Block, page: _PageWords, source: LineSource) -> Block:
-    ours = list(tokens(block.text))
-    spots = page.inside(block.boxes)
+    ours, text = tokens(block.text), block.text
+    columns = page.columns(block.boxes)
+    spots = [word for column in columns for word in column]
     # The name of a LaTeX command is not on the page.
-    letters = sum(len(token.folded) for token in ours if block.text[max(0, token.start - 1)] != "\\")
-    matches = _match(ours, spots, block.text)
+    letters = sum([len(token.folded) for token in ours if text[max(0, token.start - 1)] != "\\"])
+    matches = _match(ours, page.said(spots), text)
     if _letters(matches) < 0.95 * letters:
         # A text layer need not be in reading order; rows of a table often are not.
-        matches = max(matches, _match(ours, _by_sight(spots), block.text), key=_letters)
-    borders = [found.start() for found in _CELL_BORDER.finditer(block.text)] if block.kind is BlockKind.TABLE else []
-    # A word that reaches over a border is two cells written without a space: it belongs to neither.
-    matches = [match for match in matches if bisect_left(borders, match.start) == bisect_left(borders, match.end)]
+        matches = max(matches, _match(ours, page.said(page.by_sight(columns)), text), key=_letters)
+    borders = [found.start() for found in _CELL_BORDER.finditer(text)] if block.kind is BlockKind.TABLE else []
+    if borders:
+        # A word that reaches over a border is two cells written without a space: it belongs to neither.
+        matches = [match for match in matches if bisect_left(borders, match.start) == bisect_left(borders, match.end)]
     if not matches or _letters(matches) < ENOUGH * letters:
         return block
-    lines = _lines(block.text, matches, borders, source)
-    return replace(block, lines=lines, table=block.table and with_cell_boxes(block.table, block.text, lines))
+    runs = list(_runs(matches, page, columns, borders))
+    lines = tuple(_lines(text, runs, page, source))
+    return replace(block, lines=lines, table=block.table and with_cell_boxes(block.table, text, lines))
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
+class _Rounded(dict[float, float]):
+    """Sides of words in few digits; all words of a line have two of them in common."""
+
+    def __missing__(self, side: float) -> float:
+        self[side] = rounded = round(side, DIGITS)
+        return rounded
+
+
 class _PageWords:
-    """The page's words, ordered by height so that a block need not look at all of them."""
+    """The words of a page, by their numbers: their tokens, and where they stand."""
 
-    def __init__(self, words: Sequence[Word]) -> None:
+    def __init__(self, words: Words) -> None:
         self._words = words
-        self._order = sorted(range(len(words)), key=lambda position: words[position].box.center[1])
-        self._heights = [words[position].box.center[1] for position in self._order]
+        self._tokens = list(map(word_tokens, words.texts))
+        self.rounded = _Rounded()
+        self.lefts, self.tops, self.rights, self.bottoms = (words.sides[side::4].tolist() for side in range(4))
 
-    def inside(self, boxes: Sequence[Box]) -> list[_Spot]:
+    def columns(self, boxes: Sequence[Box]) -> list[list[int]]:
         """The words with letters whose middle lies in one of the boxes, box by box, in the text layer's order."""
-        spots: dict[int, _Spot] = {}
-        for column, box in enumerate(boxes):
-            low = bisect_left(self._heights, box.top - MARGIN)
-            high = bisect_right(self._heights, box.bottom + MARGIN)
-            for position in sorted(self._order[low:high]):
-                word = self._words[position]
-                parts = word_tokens(word.text)
-                if parts and box.left - MARGIN <= word.box.center[0] <= box.right + MARGIN:
-                    spots.setdefault(position, _Spot(position, column, word.box, parts))
-        return list(spots.values())
+        found: set[int] = set()
+        columns = []
+        for box in boxes:
+            inside = [at for at in self._words.inside(box, margin=MARGIN) if self._tokens[at] and at not in found]
+            columns.append(inside)
+            found.update(inside)
+        return columns
 
+    def by_sight(self, columns: Sequence[Sequence[int]]) -> list[int]:
+        """The words line by line from the top and from left to right, whatever their order in the file."""
+        return [
+            column[at]
+            for column in columns
+            for row in visual_rows([self._words.box(word) for word in column])
+            for at in row
+        ]
 
-def _by_sight(spots: Sequence[_Spot]) -> list[_Spot]:
-    """The words line by line from the top and from left to right, whatever their order in the file."""
-    ordered: list[_Spot] = []
-    for _, group in groupby(spots, key=attrgetter("column")):
-        column = list(group)
-        ordered += (column[at] for row in visual_rows([spot.box for spot in column]) for at in row)
-    return ordered
+    def said(self, spots: Iterable[int]) -> list[tuple[str, int]]:
+        """The tokens of words, with the words' numbers."""
+        return [(folded, word) for word in spots for folded in self._tokens[word]]
+
+    def around(self, words: Sequence[int]) -> Box:
+        """The smallest box that holds some words."""
+        return Box.ordered(
+            min([self.lefts[word] for word in words]),
+            min([self.tops[word] for word in words]),
+            max([self.rights[word] for word in words]),
+            max([self.bottoms[word] for word in words]),
+        )
+
+    def is_beside(self, word: int, last: int) -> bool:
+        """Whether a word stands on the same visual line as the one before it in the text, and not before that."""
+        top, bottom, last_top, last_bottom = self.tops[word], self.bottoms[word], self.tops[last], self.bottoms[last]
+        if top == last_top and bottom == last_bottom:
+            return True
+        lowest = min(bottom - top, last_bottom - last_top)
+        both = min(bottom, last_bottom) - max(top, last_top)
+        shared = max(0.0, both) / lowest if lowest > 0 else float(both >= 0)
+        if self.lefts[word] > (self.lefts[last] + self.rights[last]) / 2:
+            return shared > 0.2  # to the right of it: a superscript shares little of the line's height
+        return shared > 0.5 and (top + bottom) / 2 - (last_top + last_bottom) / 2 <= 0.25 * lowest
 
 
 # --- matching ---------------------------------------------------------------------------------------------------------
 
 
-def _match(ours: Sequence[Token], spots: Sequence[_Spot], text: str) -> list[_Match]:
+def _match(ours: Sequence[Token], said: Sequence[tuple[str, int]], text: str) -> list[_Match]:
     """Align tokens with words; the matches ascend in the text and do not overlap."""
     from rapidfuzz.distance import LCSseq
 
-    said = [(folded, spot) for spot in spots for folded in spot.tokens]
     if len(ours) * len(said) > MAX_COMPARISONS:
         return []
+    one, other = [token.folded for token in ours], [folded for folded, _ in said]
+    if one == other:
+        return _pairs(ours, said)
     matches: list[_Match] = []
     after_token = after_said = 0
-    anchors = LCSseq.editops([token.folded for token in ours], [folded for folded, _ in said]).as_matching_blocks()
-    for anchor in anchors:
-        gap = ours[after_token : anchor.a], said[after_said : anchor.b]
-        matches += _match_letters(*gap, text)
+    for anchor in LCSseq.editops(one, other).as_matching_blocks():
+        matches += _match_letters(ours[after_token : anchor.a], said[after_said : anchor.b], text)
         after_token, after_said = anchor.a + anchor.size, anchor.b + anchor.size
-        for token, (folded, spot) in zip(ours[anchor.a : after_token], said[anchor.b : after_said], strict=True):
-            matches.append(_Match(token.start, token.end, len(folded), spot))
+        matches += _pairs(ours[anchor.a : after_token], said[anchor.b : after_said])
     return matches
 
 
-def _match_letters(ours: Sequence[Token], said: Sequence[tuple[str, _Spot]], text: str) -> list[_Match]:
+def _pairs(ours: Sequence[Token], said: Sequence[tuple[str, int]]) -> list[_Match]:
+    """Tokens with the same ones of the page."""
+    return [_Match(start, end, len(folded), word) for (folded, start, end), (_, word) in zip(ours, said, strict=True)]
+
+
+def _match_letters(ours: Sequence[Token], said: Sequence[tuple[str, int]], text: str) -> list[_Match]:
     """Align what no equal token explains letter by letter: hyphenation, other word breaks, single wrong letters."""
     from rapidfuzz.distance import LCSseq
 
+    if not ours or not said:
+        return []
     letters = [(letter, at) for token in ours for at in range(token.start, token.end) for letter in fold(text[at])]
-    heard = [(letter, word) for word, (folded, _) in enumerate(said) for letter in folded]
-    if not letters or not heard or len(letters) * len(heard) > MAX_COMPARISONS:
+    heard = [(letter, place) for place, (folded, _) in enumerate(said) for letter in folded]
+    if len(letters) * len(heard) > MAX_COMPARISONS:
         return []
     places: dict[int, list[int]] = {}
     seen, there = "".join(letter for letter, _ in letters), "".join(letter for letter, _ in heard)
@@ -170,12 +200,12 @@ def _match_letters(ours: Sequence[Token], said: Sequence[tuple[str, _Spot]], tex
         for step in range(run.size):
             places.setdefault(heard[run.b + step][1], []).append(letters[run.a + step][1])
     matches = []
-    for word, found in places.items():
-        folded, spot = said[word]
+    for place, found in places.items():
+        folded, word = said[place]
         start, end = found[0], found[-1] + 1
         # Scattered letters are chance. One letter alone is, too: where it is right, it is an equal token.
         if len(found) > 1 and len(found) >= ENOUGH * len(folded) and end - start <= 1.5 * len(folded) + 1:
-            matches.append(_Match(start, end, len(found), spot))
+            matches.append(_Match(start, end, len(found), word))
     return _without_overlaps(matches)
 
 
@@ -185,56 +215,62 @@ def _without_overlaps(matches: list[_Match]) -> list[_Match]:
     for match in matches:
         start = max(match.start, kept[-1].end) if kept else match.start
         if start < match.end:
-            kept.append(replace(match, start=start))
+            kept.append(match._replace(start=start))
     return kept
 
 
 def _letters(matches: Sequence[_Match]) -> int:
-    return sum(match.letters for match in matches)
+    return sum([match.letters for match in matches])
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
-def _lines(text: str, matches: Sequence[_Match], borders: Sequence[int], source: LineSource) -> tuple[Line, ...]:
-    runs: list[list[_Match]] = []
+def _runs(
+    matches: Sequence[_Match], page: _PageWords, columns: Sequence[Sequence[int]], borders: Sequence[int]
+) -> Iterator[list[_Match]]:
+    """Matches that stand on one visual line, and in the same cell."""
+    column_of = {word: at for at, column in enumerate(columns) for word in column} if len(columns) > 1 else {}
+    run: list[_Match] = []
     for match in matches:
-        if runs and _goes_on(runs[-1][-1], match, borders):
-            runs[-1].append(match)
-        else:
-            runs.append([match])
-    lines: list[Line] = []
-    for number, run in enumerate(runs):
-        floor = lines[-1].end if lines else 0
-        ceiling = runs[number + 1][0].start if number + 1 < len(runs) else len(text)
+        if run:
+            last = run[-1]
+            is_same = column_of.get(last.word) == column_of.get(match.word) and (
+                not borders or bisect_left(borders, last.start) == bisect_left(borders, match.start)
+            )
+            if not (is_same and page.is_beside(match.word, last.word)):
+                yield run
+                run = []
+        run.append(match)
+    if run:
+        yield run
+
+
+def _lines(text: str, runs: Sequence[Sequence[_Match]], page: _PageWords, source: LineSource) -> Iterator[Line]:
+    floor = 0
+    for run, following in zip_longest(runs, runs[1:]):
+        ceiling = following[0].start if following else len(text)
         start, end = _with_punctuation(text, run[0].start, run[-1].end, floor=floor, ceiling=ceiling)
-        box = bounding_box(match.spot.box for match in run)
-        if box is not None:
-            words = tuple(_line_words(text, run, start, end))
-            lines.append(Line(start=start, end=end, box=box, source=source, words=words))
-    return tuple(lines)
+        box = page.around([match.word for match in run])
+        yield Line(start=start, end=end, box=box, source=source, words=_line_words(text, run, page, start, end))
+        floor = end
 
 
-def _line_words(text: str, run: Sequence[_Match], start: int, end: int) -> Iterator[LineWord]:
+def _line_words(text: str, run: Sequence[_Match], page: _PageWords, start: int, end: int) -> LineWords:
     """Which characters of a line each of the page's words stands for; marks between two words go with the first."""
-    words = [list(word) for _, word in groupby(run, key=attrgetter("spot.position"))]
-    ceilings = [*(word[0].start for word in words[1:]), end]
-    for word, ceiling in zip(words, ceilings, strict=True):
-        first, last = _with_punctuation(text, word[0].start, word[-1].end, floor=start, ceiling=ceiling)
-        yield LineWord.at(first, last, word[0].spot.box)
-        start = last
-
-
-def _goes_on(last: _Match, match: _Match, borders: Sequence[int]) -> bool:
-    """Whether a word stands on the same visual line (and in the same cell) as the one before it in the text."""
-    if last.spot.column != match.spot.column or bisect_left(borders, last.start) != bisect_left(borders, match.start):
-        return False
-    before, here = last.spot.box, match.spot.box
-    shared = before.shared_height(here)
-    if here.left > before.center[0]:
-        return shared > 0.2  # to the right of it: a superscript shares little of the line's height
-    lower = here.center[1] - before.center[1]
-    return shared > 0.5 and lower <= 0.25 * min(before.height, here.height)
+    words: list[tuple[int, int, int]] = []
+    for first, last, _, word in run:
+        if words and words[-1][2] == word:
+            words[-1] = words[-1][0], last, word
+        else:
+            words.append((first, last, word))
+    spans: list[int] = []
+    sides: list[float] = []
+    for (first, last, word), following in zip_longest(words, words[1:]):
+        begin, start = _with_punctuation(text, first, last, floor=start, ceiling=following[0] if following else end)
+        spans += (begin, start)
+        sides += (page.lefts[word], page.tops[word], page.rights[word], page.bottoms[word])
+    return LineWords(spans, map(page.rounded.__getitem__, sides))
 
 
 def _with_punctuation(text: str, start: int, end: int, *, floor: int, ceiling: int) -> tuple[int, int]:

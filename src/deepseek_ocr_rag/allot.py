@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from statistics import median_high
 
-from .document import Block, BlockKind, Line, LineWord
+from .document import Block, BlockKind, Line
 from .geometry import Box, bounding_box
 from .gridrows import cut_at_gaps, gaps_of, placed, table_lines
+from .linewords import LineWord
 from .narrow import advances
 from .recognition import Inked, InkRow
 from .rowfill import Rows, fill_rows

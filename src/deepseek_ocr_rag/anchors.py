@@ -15,9 +15,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
+from .chunking.parts import Part, Shown
 from .chunking.sections import lead, section_path
-from .document import Block, BlockKind, Line, LineWord
+from .document import Block, BlockKind, Line
 from .geometry import PAGE_BOX, Box
+from .linewords import NO_WORDS, LineWord, LineWords
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "deepseek-ocr-rag")
 """Ids of chunks, pages and documents are uuid5 in here: vector stores want UUIDs, and re-ingestion the same ones."""
@@ -72,7 +74,7 @@ class ChunkRegion:
     end: int
     is_approximate: bool = field(default=False, compare=False)
     """Whether the box is a guess, or holds text of the page that these characters are not."""
-    words: tuple[LineWord, ...] = field(default=(), compare=False)
+    words: Sequence[LineWord] = field(default=NO_WORDS, compare=False)
     """Where words of these characters stand, as far as that is known; counted in the chunk's text, too."""
     source: BoxSource = field(default="", compare=False)
     """What the box was seen in, as far as that is known."""
@@ -139,14 +141,14 @@ def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegi
     """
     page_number, lines = block.page_number, lines_showing(block, start, end)
     for line in lines:
-        shown = line.cut(start, end, moved=at - start)
+        first, last = max(line.start, start), min(line.end, end)
         yield ChunkRegion(
             page_number=page_number,
             box=line.box,
-            start=shown.start,
-            end=shown.end,
+            start=first + at - start,
+            end=last + at - start,
             is_approximate=line.source == "ink",
-            words=shown.words,
+            words=LineWords.of(line.words).cut(first, last, moved=at - start),
             source=line.source,
         )
     if lines:
@@ -192,3 +194,71 @@ def content_id(*facts: object) -> str:
     """A UUID that depends on nothing but the facts."""
     digest = hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()
     return str(uuid.uuid5(NAMESPACE, digest))
+
+
+# Writing
+
+
+def anchored(shown: Sequence[Shown]) -> tuple[str, list[tuple[Block | None, Anchor]]]:
+    """The text of a chunk, and which characters of which blocks stand where in it.
+
+    Neighbours that stand in the chunk just as in their block, such as rows, have one anchor.
+    """
+    last, begin = shown[0], shown[0].part.start
+    pieces = [last.part.opening]
+    length = len(pieces[0])
+    anchors: list[tuple[Block | None, Anchor]] = []
+    for one in shown[1:]:
+        between = last.part.after + one.glue + one.part.before
+        if not _goes_on(last, one, between):
+            end = last.part.end
+            anchors.append((last.part.block, _anchor(last, begin, length)))
+            pieces += (last.part.text[begin:end], between)
+            length += end - begin + len(between)
+            begin = one.part.start
+        last = one
+    anchors.append((last.part.block, _anchor(last, begin, length)))
+    pieces += (last.part.text[begin : last.part.end], last.part.after)
+    return "".join(pieces), anchors
+
+
+def _goes_on(last: Shown, shown: Shown, between: str) -> bool:
+    """Whether two parts that stand in a chunk with ``between`` between them do so in one block."""
+    part, before = shown.part, last.part
+    return (
+        part.start - before.end == len(between)
+        and part.text is before.text
+        and part.block is before.block
+        and part.text.startswith(between, before.end)
+        and last.is_repeated == shown.is_repeated
+        and before.is_overlap == part.is_overlap
+    )
+
+
+def _anchor(last: Shown, start: int, chunk_start: int) -> Anchor:
+    """The anchor that begins at ``start`` and ends with the part that was shown last."""
+    part = last.part
+    return Anchor(
+        block_id=part.block.id if part.block else "",
+        page_number=part.block.page_number if part.block else 0,
+        start=start,
+        end=part.end,
+        chunk_start=chunk_start,
+        repeated=last.is_repeated,
+        overlap=part.is_overlap,
+    )
+
+
+def span_of(parts: Sequence[Part]) -> tuple[int, int]:
+    """Where the parts of a markdown that a chunk is for stand in it, with what is written around them."""
+    own = [part for part in parts if not part.is_overlap]
+    return own[0].span[0], own[-1].span[1]
+
+
+def dominant_kind(shown: Sequence[Shown]) -> BlockKind:
+    """The kind that most of what is shown is of; a heading only where there is nothing else."""
+    sizes: dict[BlockKind, int] = {}
+    for part, _, _ in shown:
+        sizes[part.kind] = sizes.get(part.kind, 0) + part.end - part.start
+    kinds = [kind for kind in sizes if not kind.is_heading] or list(sizes)
+    return max(kinds, key=sizes.__getitem__)

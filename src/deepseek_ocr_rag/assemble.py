@@ -60,45 +60,54 @@ def assembled(pages: Iterable[Page], *, outline: Sequence[OutlineEntry] = ()) ->
     Promises that all blocks come out with the text that they came in with. What changes is their order on a page
     where columns were mixed, their kind, level, section and label, and what they continue and belong to.
     """
-    words, margins, levels = Words(), Margins(), Levels(outline)
-
-    def arrive(page: Page) -> Page:
-        words.see(page)
-        margins.see(page)
-        return page
-
-    def mark(page: Page) -> Page:
-        page = tied(nested(ordered(margins.settled(page))))
-        levels.see(page)
-        return page
-
-    arrived = _later((arrive(page) for page in pages), by=MARGINS_AHEAD)
-    marked = _later((mark(page) for page in arrived), by=HEADINGS_AHEAD)
-    yield from _joined((joined_within(levels.settled(page), words) for page in marked), words)
-
-
-def _later(pages: Iterable[Page], *, by: int) -> Iterator[Page]:
-    """The same pages, each after so many more were taken, or all."""
-    waiting: deque[Page] = deque()
+    assembly = Assembly(outline)
     for page in pages:
-        waiting.append(page)
-        if len(waiting) > by:
-            yield waiting.popleft()
-    yield from waiting
+        yield from assembly.push(page)
+    yield from assembly.end()
 
 
-def _joined(pages: Iterable[Page], words: Words) -> Iterator[Page]:
-    """The pages, linked where a text or a table goes on over a page break."""
-    before: Page | None = None
-    opening: dict[str, Table] = {}
-    for page in pages:
-        after = page
-        if before is not None:
-            before, after = joined(before, page, words, opening)
-            yield before
-        before = after
-    if before is not None:
-        yield before
+class Assembly:
+    """The pages of :func:`assembled`, where they are not there to be taken but come one by one.
+
+    Args:
+        outline: The file's own bookmarks.
+    """
+
+    def __init__(self, outline: Sequence[OutlineEntry] = ()) -> None:
+        self._words, self._margins, self._levels = Words(), Margins(), Levels(outline)
+        self._arrived: deque[Page] = deque()
+        self._marked: deque[Page] = deque()
+        self._last: Page | None = None
+        """A page of which is known all but what goes on from it on the next."""
+        self._opening: dict[str, Table] = {}
+
+    def push(self, page: Page) -> list[Page]:
+        """The pages that are settled with one more."""
+        self._words.see(page)
+        self._margins.see(page)
+        self._arrived.append(page)
+        return list(self._marked_until(MARGINS_AHEAD))
+
+    def end(self) -> list[Page]:
+        """The other pages: no more will come."""
+        pages = [*self._marked_until(0), *self._settled_until(0)]
+        last, self._last = self._last, None
+        return pages if last is None else [*pages, last]
+
+    def _marked_until(self, left: int) -> Iterator[Page]:
+        while len(self._arrived) > left:
+            page = tied(nested(ordered(self._margins.settled(self._arrived.popleft()))))
+            self._levels.see(page)
+            self._marked.append(page)
+            yield from self._settled_until(HEADINGS_AHEAD)
+
+    def _settled_until(self, left: int) -> Iterator[Page]:
+        while len(self._marked) > left:
+            page = joined_within(self._levels.settled(self._marked.popleft()), self._words)
+            before, self._last = self._last, page
+            if before is not None:
+                before, self._last = joined(before, page, self._words, self._opening)
+                yield before
 
 
 def _headings(pages: Iterable[Page]) -> Iterator[Heading]:

@@ -8,15 +8,17 @@ here; reading a document and the published schema hold to them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from .geometry import Box, PdfView, QuarterTurn
+from .linewords import NO_WORDS, LineWord, LineWords
 from .markdown import written
+from .ranges import Range
 from .sequence import in_sequence
-from .serial import Range, from_dict, to_dict
+from .serial import from_dict, to_dict
 from .usage import Usage
 
 LineSource = Literal["text_layer", "ocr", "ink", "model"]
@@ -26,15 +28,14 @@ PageStatus = Literal["ok", "retried", "truncated", "looped", "empty", "suspect",
 """How reading a page went. ``empty`` is a blank page; ``failed`` has no text and a warning that says why."""
 
 
-SCHEMA = "deepseek-ocr-rag/document/1"
+SCHEMA = "deepseek-ocr-rag/document/2"
 """The format of documents as JSON. The number is another one where older programs would read a document wrongly."""
 
-_MINOR = re.compile(r"\.[0-9]+")
+_FORMATS = re.compile(r"deepseek-ocr-rag/document/[12](?:\.([0-9]+))?")
+"""What is read: 1 had objects for the words of lines, which are rows of six numbers since."""
 
 MAX_PLACES = 100_000
 """Rows times columns of the largest grid that is read; a model's answer of 8192 tokens cannot fill a tenth of it."""
-
-_DIGITS = 5
 
 _Number = Annotated[int, Range(1)]
 _Count = Annotated[int, Range(0)]
@@ -75,21 +76,6 @@ class BlockKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineWord:
-    """Characters ``[start, end)`` of the block's text, a word or a part of one, stand in ``box``."""
-
-    start: _Count
-    end: _Count
-    box: Box
-
-    @classmethod
-    def at(cls, start: int, end: int, box: Box) -> LineWord:
-        """A word in a box of few digits, as pages have hundreds of words; 1/100000 of a page is less than a hair."""
-        left, top, right, bottom = (round(side, _DIGITS) for side in box.as_tuple())
-        return cls(start=start, end=end, box=Box(left=left, top=top, right=right, bottom=bottom))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """Characters ``[start, end)`` of the block's text stand in ``box``."""
 
@@ -97,8 +83,12 @@ class Line:
     end: _Count
     box: Box
     source: LineSource
-    words: tuple[LineWord, ...] = ()
+    words: Annotated[Sequence[LineWord], LineWords] = NO_WORDS
     """Where its words stand, as far as they are known: ascending, apart, and within the line's characters."""
+
+    def __post_init__(self) -> None:
+        if type(self.words) is not LineWords:
+            object.__setattr__(self, "words", LineWords.of(self.words))
 
     def cut(self, start: int, end: int, *, moved: int = 0) -> Line:
         """What of the line is within ``[start, end)``, with ``moved`` added to all places; boxes stay whole.
@@ -107,17 +97,12 @@ class Line:
         """
         first = max(self.start, start)
         last = max(first, min(self.end, end))
-        words = tuple(
-            LineWord(start=max(word.start, first) + moved, end=min(word.end, last) + moved, box=word.box)
-            for word in self.words
-            if max(word.start, first) < min(word.end, last)
-        )
-        return replace(self, start=first + moved, end=last + moved, words=words)
+        words = LineWords.of(self.words).cut(first, last, moved=moved)
+        return Line(start=first + moved, end=last + moved, box=self.box, source=self.source, words=words)
 
     def turned(self, degrees: QuarterTurn) -> Line:
         """The line after the page is turned clockwise by a quarter turn or several."""
-        words = tuple(LineWord.at(word.start, word.end, word.box.turned(degrees)) for word in self.words)
-        return replace(self, box=self.box.turned(degrees), words=words)
+        return replace(self, box=self.box.turned(degrees), words=LineWords.of(self.words).turned(degrees))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,9 +283,9 @@ class Document:
     def from_dict(cls, data: Mapping[str, Any]) -> Document:
         """The inverse of :meth:`to_dict`; takes what older versions wrote, too.
 
-        Versions: a file of ``deepseek-ocr-rag/document/1`` has the fields that :mod:`.schema` describes, and no others.
-        One of ``.../1.x`` is written by a newer program, in a way that this one reads rightly: fields that it does not
-        know are ignored. Any other number is refused.
+        Versions: a file of ``deepseek-ocr-rag/document/2`` has the fields that :mod:`.schema` describes, and no others;
+        so has one of ``.../1``, whose words of lines are objects. One of ``.../2.x`` is written by a newer program, in
+        a way that this one reads rightly: fields that it does not know are ignored. Any other number is refused.
 
         Raises:
             ValueError: If a field is missing, unknown, or of the wrong type or size, or the format is not known. The
@@ -309,8 +294,8 @@ class Document:
         if not isinstance(data, Mapping):
             raise ValueError(f"not a Document: {type(data).__name__}")  # noqa: TRY004 - whatever is read, one error
         version = data.get("schema", SCHEMA)
-        minor = version.removeprefix(SCHEMA) if isinstance(version, str) and version.startswith(SCHEMA) else None
-        if minor is None or (minor and not _MINOR.fullmatch(minor)):
+        known = _FORMATS.fullmatch(version) if isinstance(version, str) else None
+        if known is None:
             raise ValueError(f"{version!r:.100} cannot be read, only {SCHEMA!r}: install a newer deepseek-ocr-rag")
         own = {name: value for name, value in data.items() if name != "schema"}
-        return from_dict(cls, own, ignores_unknown=minor.strip(".0") != "")
+        return from_dict(cls, own, ignores_unknown=(known[1] or "").strip("0") != "")

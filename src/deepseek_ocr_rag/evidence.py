@@ -8,14 +8,13 @@ a few wrong letters do not either. Numbers get no such tolerance: those that sta
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .document import Block, BlockKind
 from .geometry import Box, visual_rows
-from .recognition import Word
+from .recognition import Words
 from .testimony import Heard, Said, heard_tokens, said_tokens
 
 MARGIN = 0.006
@@ -53,10 +52,12 @@ class Comparison:
     answer has a formula, which is never written in the same letters.
     """
 
-    def __init__(self, blocks: Sequence[Block], words: Sequence[Word]) -> None:
+    def __init__(self, blocks: Sequence[Block], words: Words) -> None:
         self.blocks, self.words = blocks, words
         self.said = [token for number, block in enumerate(blocks) for token in said_tokens(block, number)]
-        self.heard = list(heard_tokens(word.text for word in words))
+        self.heard = heard_tokens(words.texts)
+        self.sizes = [len(token.folded) for token in self.heard]
+        """Letters of each of the page's tokens."""
         self.found_said = bytearray(len(self.said))
         self.found_heard = bytearray(len(self.heard))
         self.excused = bytearray(len(self.heard))
@@ -117,6 +118,8 @@ class Comparison:
         if not ours or not theirs or len(ours) * len(theirs) > MAX_COMPARISONS:
             return []
         one, other = [self.said[at].folded for at in ours], [self.heard[at].folded for at in theirs]
+        if one == other:
+            return [(0, 0, len(one))]
         runs = LCSseq.editops(one, other).as_matching_blocks()
         return [(run.a, run.b, run.size) for run in runs if run.size]
 
@@ -137,9 +140,9 @@ class Comparison:
             is_edge = (after_ours, after_theirs) == (0, 0) or not size
             if not (is_open and is_edge):
                 self._compare_gap(ours[after_ours:a], theirs[after_theirs:b])
-            for step in range(size):
-                self.found_said[ours[a + step]] = self.found_heard[theirs[b + step]] = 1
-                self.partner[theirs[b + step]] = ours[a + step]
+            for said, heard in zip(ours[a : a + size], theirs[b : b + size], strict=True):
+                self.found_said[said] = self.found_heard[heard] = 1
+                self.partner[heard] = said
             self.exact += size
             after_ours, after_theirs = a + size, b + size
 
@@ -215,14 +218,15 @@ class Comparison:
 
     def _compare_in_any_order(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
         """What is left over of a place, since columns and cells are read in many orders."""
+        ours = [at for at in ours if not self.found_said[at]]
+        if not ours:
+            return
         free: dict[str, deque[int]] = {}
         for there in self._free(theirs):
             free.setdefault(self.heard[there].folded, deque()).append(there)
         missing = []
         for at in ours:
             same = free.get(self.said[at].folded)
-            if self.found_said[at]:
-                continue
             if same:
                 self._mark((at,), (same.popleft(),))
                 self.exact += 1
@@ -289,24 +293,19 @@ def _differs(one: str, other: str) -> bool:
 
 
 class _Places:
-    """The page's words by height, so that a box need not look at all of them."""
+    """The page's tokens by the places of their words."""
 
-    def __init__(self, words: Sequence[Word], heard: Sequence[Heard]) -> None:
+    def __init__(self, words: Words, heard: Sequence[Heard]) -> None:
         self._words, self._heard = words, heard
-        self._order = sorted(range(len(heard)), key=lambda at: words[heard[at].word].box.center[1])
-        self._heights = [words[heard[at].word].box.center[1] for at in self._order]
+        self._tokens: list[list[int]] = [[] for _ in words.texts]
+        for at, token in enumerate(heard):
+            self._tokens[token.word].append(at)
 
     def inside(self, boxes: Sequence[Box]) -> list[int]:
         """Tokens of the words whose middle lies in one of the boxes, in the order of the file."""
-        found: set[int] = set()
-        for box in boxes:
-            low = bisect_left(self._heights, box.top - MARGIN)
-            high = bisect_right(self._heights, box.bottom + MARGIN)
-            for at in self._order[low:high]:
-                x = self._words[self._heard[at].word].box.center[0]
-                if box.left - MARGIN <= x <= box.right + MARGIN:
-                    found.add(at)
-        return sorted(found)
+        found = [self._words.inside(box, margin=MARGIN) for box in boxes]
+        words = found[0] if len(found) == 1 else sorted(set().union(*found))
+        return [at for word in words for at in self._tokens[word]]
 
     def by_sight(self, theirs: Sequence[int]) -> list[int]:
         """Tokens line by line from the top, each line from left to right."""
@@ -314,5 +313,5 @@ class _Places:
         tokens_of: dict[int, list[int]] = {}
         for at in theirs:
             tokens_of.setdefault(self._heard[at].word, []).append(at)
-        rows = visual_rows([self._words[word].box for word in at_words])
+        rows = visual_rows([self._words.box(word) for word in at_words])
         return [at for row in rows for place in row for at in tokens_of[at_words[place]]]

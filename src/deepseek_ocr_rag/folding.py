@@ -5,14 +5,17 @@ Accents, ligatures, quotes, dashes, punctuation and case do not matter; every to
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
+
+_RUN = re.compile(r"[0-9A-Za-z\x80-\U0010ffff]+")
+"""What may be one token or several: ASCII's other characters part tokens always."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """Characters ``[start, end)`` of a text, folded."""
 
     folded: str
@@ -46,10 +49,36 @@ def _is_inner(char: str) -> bool:
     return unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """Runs of letters and digits with their places in the text; each character alone in scripts without spaces."""
+def tokens(text: str) -> Sequence[Token]:
+    """Runs of letters and digits with their places in the text; each character alone in scripts without spaces.
+
+    Those of short texts are kept for the next time they are asked for: a page's lines are placed first, and then it is
+    weighed.
+    """
+    return _kept_tokens(text) if len(text) <= _LONGEST_KEPT else _tokens(text)
+
+
+def _tokens(text: str) -> list[Token]:
+    if text.isascii():
+        return [Token(run[0], *run.span()) for run in _RUN.finditer(text.lower())]
+    found: list[Token] = []
+    for run in _RUN.finditer(text):
+        letters = run[0]
+        if letters.isascii():
+            found.append(Token(letters.lower(), *run.span()))
+        else:
+            found += _tokens_of_run(letters, run.start())
+    return found
+
+
+_LONGEST_KEPT = 4096
+_kept_tokens = lru_cache(maxsize=128)(_tokens)
+
+
+def _tokens_of_run(run: str, first: int) -> Iterator[Token]:
+    """The tokens of characters that begin at ``first`` in a text."""
     folded, start, end = "", 0, 0
-    for at, char in enumerate(text):
+    for at, char in enumerate(run, start=first):
         letters = fold(char)
         if not letters and _is_inner(char):
             continue
@@ -69,9 +98,10 @@ def tokens(text: str) -> Iterator[Token]:
 @lru_cache(maxsize=4096)
 def word_tokens(text: str) -> tuple[str, ...]:
     """The tokens of a word, which is kept for the next time it comes."""
-    return tuple(token.folded for token in tokens(text))
+    return tuple([token.folded for token in _tokens(text)])
 
 
+@lru_cache(maxsize=4096)
 def is_mark(char: str) -> bool:
     """Whether a character is punctuation that can belong to a word; the border of a cell cannot."""
     return char != "|" and not char.isspace() and not fold(char)

@@ -9,8 +9,9 @@ converters below.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 QuarterTurn = Literal[0, 90, 180, 270]
@@ -41,11 +42,23 @@ class Box:
             raise ValueError(f"box is not ordered inside the page: {self.as_tuple()}")
 
     @classmethod
+    def ordered(cls, left: float, top: float, right: float, bottom: float) -> Box:
+        """A box of sides that come from boxes, or were compared: they are not looked at again, which takes longest."""
+        box = _new(cls)
+        _set_left(box, left)
+        _set_top(box, top)
+        _set_right(box, right)
+        _set_bottom(box, bottom)
+        return box
+
+    @classmethod
     def from_fractions(cls, x0: float, y0: float, x1: float, y1: float) -> Box:
         """Make a box from any two opposite corners, sorted and clamped to the page."""
+        if 0 <= x0 <= x1 <= 1 and 0 <= y0 <= y1 <= 1:
+            return cls.ordered(x0, y0, x1, y1)
         left, right = sorted((_clamp(x0), _clamp(x1)))
         top, bottom = sorted((_clamp(y0), _clamp(y1)))
-        return cls(left=left, top=top, right=right, bottom=bottom)
+        return cls.ordered(left, top, right, bottom)
 
     @classmethod
     def from_size(cls, corners: Iterable[float], *, width: float, height: float) -> Box:
@@ -89,8 +102,12 @@ class Box:
 
     def to_ints(self) -> tuple[int, int, int, int]:
         """The box in 1/10000 of the page, rounded to the nearest integer."""
-        left, top, right, bottom = (round(value * METADATA_GRID) for value in self.as_tuple())
-        return left, top, right, bottom
+        return (
+            round(self.left * METADATA_GRID),
+            round(self.top * METADATA_GRID),
+            round(self.right * METADATA_GRID),
+            round(self.bottom * METADATA_GRID),
+        )
 
     def to_size(self, *, width: float, height: float) -> tuple[float, float, float, float]:
         """The box in pixels or points of a page of that width and height."""
@@ -98,11 +115,11 @@ class Box:
 
     def union(self, other: Box) -> Box:
         """The smallest box that holds both."""
-        return Box(
-            left=min(self.left, other.left),
-            top=min(self.top, other.top),
-            right=max(self.right, other.right),
-            bottom=max(self.bottom, other.bottom),
+        return Box.ordered(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
         )
 
     def intersection(self, other: Box) -> float:
@@ -142,6 +159,32 @@ class Box:
         if degrees == 270:
             return Box.from_fractions(top, 1 - right, bottom, 1 - left)
         return self
+
+
+_new = object.__new__
+_set_left, _set_top, _set_right, _set_bottom = (
+    getattr(Box, side).__set__ for side in ("left", "top", "right", "bottom")
+)
+
+
+def turned_sides(sides: Sequence[float], degrees: QuarterTurn) -> Sequence[float]:
+    """The sides of boxes, one's four after the other's, after the page is turned clockwise; see :meth:`Box.turned`."""
+    if degrees == 0:
+        return sides
+    turned = list(sides)
+    for at, (side, is_opposite) in enumerate(_TURNED[degrees]):
+        turned[at::4] = [1 - value for value in sides[side::4]] if is_opposite else sides[side::4]
+    return turned
+
+
+_TURNED: Mapping[int, tuple[tuple[int, bool], ...]] = MappingProxyType(
+    {
+        90: ((3, True), (0, False), (1, True), (2, False)),
+        180: ((2, True), (3, True), (0, True), (1, True)),
+        270: ((1, False), (2, True), (3, False), (0, True)),
+    }
+)
+"""Where each side of a turned box comes from, and whether it is counted from the opposite edge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,8 +281,9 @@ WHOLE_PAGE = Frame()
 
 def visual_rows(boxes: Sequence[Box]) -> list[list[int]]:
     """The places of boxes in the sequence, line by line as they are seen: from the top, each from left to right."""
+    middles = [(box.top + box.bottom) / 2 for box in boxes]
     rows: list[list[int]] = []
-    for at in sorted(range(len(boxes)), key=lambda at: boxes[at].center[1]):
+    for at in sorted(range(len(boxes)), key=middles.__getitem__):
         if rows and boxes[rows[-1][0]].shared_height(boxes[at]) > SAME_ROW:
             rows[-1].append(at)
         else:
@@ -249,10 +293,11 @@ def visual_rows(boxes: Sequence[Box]) -> list[list[int]]:
 
 def bounding_box(boxes: Iterable[Box]) -> Box | None:
     """The smallest box that holds all, or None for none."""
-    result: Box | None = None
-    for box in boxes:
-        result = box if result is None else result.union(box)
-    return result
+    sides = [box.as_tuple() for box in boxes]
+    if not sides:
+        return None
+    left, top, right, bottom = zip(*sides, strict=True)
+    return Box.ordered(min(left), min(top), max(right), max(bottom))
 
 
 Point = tuple[float, float]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from .geometry import Box
@@ -38,6 +39,7 @@ class Parsed:
     warnings: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=32)  # an answer is judged, searched for tables and made blocks, each time by its regions
 def parse(text: str, *, task: Task = "markdown") -> Parsed:
     """Read a model's answer, whole or cut off anywhere.
 

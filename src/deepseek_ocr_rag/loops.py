@@ -188,9 +188,11 @@ def _runs(text: str) -> list[int]:
     """The z-function up to the longest period: how far ``text`` shifted by each period agrees with itself."""
     runs = [len(text)]
     left = right = 0
-    for at in range(1, min(_LONGEST_PERIOD + 1, len(text))):
+    last = len(text)
+    for at in range(1, min(_LONGEST_PERIOD + 1, last)):
         run = min(right - at, runs[at - left]) if at < right else 0
-        if at + run >= right:
+        # The next character alone tells nearly all places that it goes on no further there.
+        if right <= at + run < last and text[at + run] == text[run]:
             run = _common(text, at, run)
             left, right = at, at + run
         runs.append(run)

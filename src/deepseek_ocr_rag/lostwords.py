@@ -52,6 +52,8 @@ class Place:
 
 def lost_tokens(page: Comparison) -> set[int]:
     """Tokens of the page that the answer lacks and ought to have: not those in its pictures and formulas."""
+    if 0 not in page.found_heard:
+        return set()
     excused = {
         at
         for number, block in enumerate(page.blocks)
@@ -65,12 +67,14 @@ def lost_tokens(page: Comparison) -> set[int]:
 
 def lost_places(page: Comparison, lost: set[int]) -> list[Place]:
     """The places of lost tokens, from the top."""
+    if not lost:
+        return []
     of_word: dict[int, list[int]] = {}
     for at in sorted(lost):
         of_word.setdefault(page.heard[at].word, []).append(at)
     places: list[Place] = []
     for line in _lost_lines(page, of_word):
-        box = bounding_box(page.words[word].box for word in line)
+        box = bounding_box(page.words.box(word) for word in line)
         if box is None:
             continue
         place = next((place for place in islice(reversed(places), MOST) if _goes_on(place, box)), None)
@@ -85,7 +89,7 @@ def lost_places(page: Comparison, lost: set[int]) -> list[Place]:
     # A word alone is no place, and a page of nothing else would take long.
     places = [place for place in places if place.words >= LEAST]
     largest = sorted(places, key=lambda place: place.words, reverse=True)[:MOST]
-    centers = [page.words[word].box for word in {token.word for token in page.heard}]
+    centers = [page.words.box(word) for word in {token.word for token in page.heard}]
     dense = [place for place in largest if _is_dense(page, place, centers)]
     return sorted(dense, key=lambda place: (place.boxes[0].top, place.boxes[0].left))
 
@@ -101,7 +105,7 @@ def is_furniture(page: Comparison, place: Place) -> bool:
 
 def _is_numbering(page: Comparison, place: Place) -> bool:
     """One number a line, each of them larger than the one above."""
-    numbers = [page.words[line[0]].text.strip(".)") for line in place.lines if len(line) == 1]
+    numbers = [page.words.texts[line[0]].strip(".)") for line in place.lines if len(line) == 1]
     if len(numbers) < len(place.lines) or not all(text.isascii() and text.isdigit() for text in numbers):
         return False
     values = [int(text[:9]) for text in numbers]
@@ -111,7 +115,7 @@ def _is_numbering(page: Comparison, place: Place) -> bool:
 def _lost_lines(page: Comparison, of_word: dict[int, list[int]]) -> Iterator[list[int]]:
     """Stretches of a line, from a lost word to a lost word, with short holes."""
     with_tokens = sorted({token.word for token in page.heard})
-    for row in visual_rows([page.words[word].box for word in with_tokens]):
+    for row in visual_rows([page.words.box(word) for word in with_tokens]):
         stretch: list[int] = []
         hole: list[int] = []
         for word in (with_tokens[place] for place in row):

@@ -10,19 +10,28 @@ with the characters of the text that goes along; it is kept short, because some 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
-from itertools import accumulate, groupby
 from typing import Any, Literal
 
-from .anchors import Chunk, ChunkRegion, content_id, is_whole_page
+from .anchors import Chunk, ChunkRegion, content_id
+from .assemble import DocumentInfo
 from .beside import Pictures
 from .captions import page_index
-from .document import Document, Page, PageStatus
+from .document import Block, Document, Page, PageStatus
 from .errors import UnknownChunk
 from .geometry import METADATA_GRID, PAGE_BOX, Box, bounding_box
-from .placing import Placed, RegionsPrecision, chunk_places, markdown_places, page_of, shown_spans
+from .placing import (
+    PRECISIONS,
+    Placed,
+    RegionsPrecision,
+    chunk_blocks,
+    chunk_places,
+    markdown_places,
+    page_of,
+    shown_spans,
+    written_regions,
+)
 
 MetadataValue = str | int
 Metadata = dict[str, MetadataValue]
@@ -83,9 +92,6 @@ _MARKS = "#-|`\\"
 _ENOUGH_LINES = 8
 """In prose, most places that are picked by chance are within a word; none of so many, once in hundreds of texts."""
 
-PRECISIONS: tuple[RegionsPrecision, ...] = ("line", "block", "page", "none")
-"""What regions are, from the finest."""
-
 
 def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 4096) -> Metadata:
     """The metadata of a chunk; ``regions`` index into ``chunk.text``.
@@ -99,12 +105,39 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
     Raises:
         UnknownChunk: If the chunk is not of this document.
     """
-    own = [anchor for anchor in chunk.anchors if anchor.is_own] or list(chunk.anchors)
-    pages = [page_of(chunk, document, number) for number in sorted({anchor.page_number for anchor in own})]
-    located = list(chunk_places(chunk, document))
+    pages = [page_of(chunk, document, number) for number in own_pages(chunk)]
+    blocks = chunk_blocks(chunk, document)
+    return cut_metadata(document, chunk, pages=pages, blocks=blocks, max_region_bytes=max_region_bytes)
+
+
+def own_pages(chunk: Chunk) -> list[int]:
+    """The numbers of the pages that a chunk is for, in order."""
+    return sorted(
+        {anchor.page_number for anchor in chunk.anchors if anchor.is_own}
+        or {anchor.page_number for anchor in chunk.anchors}
+    )
+
+
+def cut_metadata(
+    document: Document | DocumentInfo,
+    chunk: Chunk,
+    *,
+    pages: Sequence[Page],
+    blocks: Sequence[Block],
+    max_region_bytes: int = 4096,
+) -> Metadata:
+    """As :func:`chunk_metadata`, of a document that need not be there.
+
+    Args:
+        document: What is known of the document.
+        chunk: The chunk.
+        pages: Its :func:`own_pages`.
+        blocks: The block of each of its anchors.
+        max_region_bytes: The longest ``regions`` string.
+    """
     shown = shown_spans(chunk)
     images = (image for page in pages for image in page_index(page.blocks).images_shown(shown))
-    return _metadata(document, pages, located, images, max_region_bytes) | {
+    return _metadata(document, pages, list(chunk_places(chunk, blocks)), images, max_region_bytes) | {
         "element_type": chunk.kind.value,
         "section_path": chunk.section_path,
         "section_level": chunk.section_level,
@@ -116,7 +149,7 @@ def chunk_metadata(document: Document, chunk: Chunk, *, max_region_bytes: int = 
     }
 
 
-def page_metadata(document: Document, page: Page, *, max_region_bytes: int = 4096) -> Metadata:
+def page_metadata(document: Document | DocumentInfo, page: Page, *, max_region_bytes: int = 4096) -> Metadata:
     """The metadata of a whole page; ``regions`` index into ``page.markdown``."""
     located = list(markdown_places(page.blocks))
     return _metadata(document, [page], located, _images_on([page]), max_region_bytes) | {
@@ -234,7 +267,7 @@ def _standing(text: str, regions: Sequence[ChunkRegion]) -> tuple[ChunkRegion, .
 
 
 def _metadata(
-    document: Document,
+    document: Document | DocumentInfo,
     pages: Sequence[Page],
     located: Sequence[Placed],
     images: Iterable[str],
@@ -242,7 +275,7 @@ def _metadata(
 ) -> Metadata:
     """All keys in their order, with those of a chunk empty."""
     first = pages[0] if pages else None
-    regions, precision = _written_regions(located, max_region_bytes)
+    regions, precision = written_regions(located, max_region_bytes)
     box = bounding_box(one.region.box for one in located if first and one.region.page_number == first.number)
     x0, y0, x1, y1 = box.to_ints() if box else (-1, -1, -1, -1)
     return {
@@ -291,57 +324,3 @@ def written_images(images: Iterable[str], max_bytes: int = 4096) -> str:
             break
         written.append(text)
     return f"[{','.join(written)}]"
-
-
-# Regions in as many bytes as there are
-
-
-def _written_regions(located: Sequence[Placed], max_bytes: int) -> tuple[str, RegionsPrecision]:
-    """The finest JSON that is short enough, and what its boxes are."""
-    placed = [one.precision for one in located if not is_whole_page(one.region.box)]
-    weakest: RegionsPrecision = max(placed, key=PRECISIONS.index, default="page")
-    for precision, regions in _ways(located, max_bytes):
-        rows = [_row(region) for region in regions]
-        if rows and sum(map(len, rows)) + len(rows) < max_bytes:
-            return f"[{','.join(rows)}]", max(precision, weakest, key=PRECISIONS.index)
-    return "[]", "none"
-
-
-def _ways(located: Sequence[Placed], max_bytes: int) -> Iterator[tuple[RegionsPrecision, Iterable[ChunkRegion]]]:
-    if len(located) * len("[1,0,0,1,1,0,1],") < max_bytes:
-        yield "line", [one.region for one in located]
-    yield "block", _joined(located, lambda one: (one.block_id, one.region.page_number))
-    yield "page", _fitting(list(_joined(located, lambda one: one.region.page_number)), max_bytes)
-
-
-def _joined(located: Iterable[Placed], key: Callable[[Placed], object]) -> Iterator[ChunkRegion]:
-    """One region for all in a row that share a key: the box around theirs, from their first character to their last.
-
-    Others of that key, elsewhere in the text, have their own: what stands between is not theirs.
-    """
-    for _, run in groupby(located, key):
-        regions = [one.region for one in run]
-        yield ChunkRegion(
-            page_number=regions[0].page_number,
-            box=reduce(Box.union, (region.box for region in regions)),
-            start=min(region.start for region in regions),
-            end=max(region.end for region in regions),
-        )
-
-
-def _fitting(regions: Sequence[ChunkRegion], max_bytes: int) -> list[ChunkRegion]:
-    """Of pages, the regions that there is room for, the longest first; none, unless each page has one.
-
-    Pages have several where a footnote stands after what goes on over its page's end. The first and the last are among
-    them: the text begins and ends there.
-    """
-    by_length = sorted(regions, key=lambda region: region.end - region.start)
-    needed = {*regions[:1], *regions[-1:], *{region.page_number: region for region in by_length}.values()}
-    ranked = [*needed, *(region for region in reversed(by_length) if region not in needed)]
-    sizes = accumulate(len(_row(region)) + 1 for region in ranked)
-    kept = {region for region, size in zip(ranked, sizes, strict=True) if size < max_bytes}
-    return [region for region in regions if region in kept] if needed <= kept else []
-
-
-def _row(region: ChunkRegion) -> str:
-    return json.dumps([region.page_number, *region.box.to_ints(), region.start, region.end], separators=(",", ":"))

@@ -103,7 +103,7 @@ def blank_page(image: PageImage, facts: DocumentFacts, *, task: Task) -> Page:
         engine=image.engine or "none",
         regions=(),
         status="empty",
-        warnings=notes if facts.is_repaired else (),
+        warnings=(*image.warnings, *(notes if facts.is_repaired else ())),
     )
     return read_page(image, blank, task=task)
 

@@ -178,8 +178,8 @@ class _Merge:
 
 
 def _alive(pairs: Iterable[tuple[_Shown, _Shown]]) -> Iterator[tuple[_Shown, _Shown]]:
-    """Those pairs of which neither has been dropped when its turn comes."""
-    return ((one, other) for one, other in pairs if one is not other and not one.is_dropped and not other.is_dropped)
+    """Those pairs of which neither has been dropped, or joined to what is too long, when its turn comes."""
+    return ((one, other) for one, other in pairs if one is not other and one.is_comparable and other.is_comparable)
 
 
 def _distance(pair: tuple[_Shown, _Shown]) -> float:

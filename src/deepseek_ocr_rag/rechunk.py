@@ -23,7 +23,8 @@ from .beside import Beside, Pictures
 from .chunk import SMALLEST_BUDGET, ChunkOptions, chunk_groups
 from .chunking.passages import passages
 from .document import Block, BlockKind, Document, Line, Page
-from .metadata import PRECISIONS, Known, chunk_metadata, whole_number, written_images
+from .metadata import Known, chunk_metadata, whole_number, written_images
+from .placing import PRECISIONS
 
 _IDENTITY = ("doc_hash", "source", "file_path", "file_name", "page_label")
 _OF_THE_WHOLE = ("source", "file_name", "doc_hash", "total_pages", "engine", "page_status")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import reprlib
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import eq, le
 from typing import Literal, overload
 
 from .document import Line, OutlineEntry, PageStatus, Table
-from .geometry import WHOLE_PAGE, Box, Frame, PdfView, QuarterTurn
+from .geometry import WHOLE_PAGE, Box, Frame, PdfView, QuarterTurn, turned_sides
 from .modes import Resolution
 from .prompts import Task
 from .usage import Usage
 
 OcrEngine = Literal["auto", "rapidocr", "tesseract", "none"]
+Quality = Literal["auto", "fast", "best"]
 
 LineEvidence = Literal["auto", "ocr", "ink", "none"]
 """What tells where lines stand that neither the engine nor the text layer places: the ink (``auto``, ``ink``), the
@@ -42,13 +44,18 @@ class Words(Sequence[Word]):
         sides: Left, top, right and bottom of each, one word's after the other's, as fractions of the page.
     """
 
-    __slots__ = ("sides", "texts")
+    __slots__ = ("_by_height", "sides", "texts")
 
     def __init__(self, texts: Iterable[str] = (), sides: Iterable[float] = ()) -> None:
+        """Keep words; raises ValueError if they have no four sides each, or these are not ordered inside the page."""
         self.texts = tuple(texts)
         self.sides = array("d", sides)
+        self._by_height: tuple[list[int], list[float], list[float]] | None = None
         if len(self.sides) != 4 * len(self.texts):
             raise ValueError(f"{len(self.texts)} words have {len(self.sides)} sides of boxes, and not four each")
+        is_ordered = all(all(map(le, self.sides[side::4], self.sides[side + 2 :: 4])) for side in (0, 1))
+        if not (is_ordered and min(self.sides, default=0) >= 0 and max(self.sides, default=0) <= 1):
+            raise ValueError("a word's box is not ordered inside the page")
 
     @classmethod
     def of(cls, words: Iterable[Word]) -> Words:
@@ -67,11 +74,8 @@ class Words(Sequence[Word]):
     def __getitem__(self, at: slice) -> Words: ...
     def __getitem__(self, at: int | slice) -> Word | Words:
         if isinstance(at, slice):
-            return Words.of([self[one] for one in range(*at.indices(len(self)))])
-        text = self.texts[at]
-        first = 4 * (at % len(self.texts))
-        left, top, right, bottom = self.sides[first : first + 4]
-        return Word(text=text, box=Box(left=left, top=top, right=right, bottom=bottom))
+            return self.only(range(*at.indices(len(self))))
+        return Word(text=self.texts[at], box=self.box(at % len(self.texts)))
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Words):
@@ -85,13 +89,33 @@ class Words(Sequence[Word]):
         return f"Words({len(self)}: {reprlib.repr(' '.join(self.texts))})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Words, (self.texts, tuple(self.sides))
+        return Words, (self.texts, self.sides)
+
+    def box(self, at: int) -> Box:
+        """Where a word stands; the place is not negative."""
+        left, top, right, bottom = self.sides[4 * at : 4 * at + 4]
+        return Box.ordered(left, top, right, bottom)
+
+    def only(self, places: Sequence[int]) -> Words:
+        """The words at these places, in that order."""
+        sides = self.sides
+        return Words([self.texts[at] for at in places], [side for at in places for side in sides[4 * at : 4 * at + 4]])
+
+    def inside(self, box: Box, *, margin: float = 0.0) -> list[int]:
+        """The places of the words whose middle lies in a box, or beside it by a margin, ascending."""
+        if self._by_height is None:
+            ends = ((self.sides[side::4], self.sides[side + 2 :: 4]) for side in (0, 1))
+            xs, ys = ([(a + b) / 2 for a, b in zip(*both, strict=True)] for both in ends)
+            order = sorted(range(len(ys)), key=ys.__getitem__)
+            self._by_height = order, [ys[at] for at in order], xs
+        order, heights, xs = self._by_height
+        low, high = bisect_left(heights, box.top - margin), bisect_right(heights, box.bottom + margin)
+        first, last = box.left - margin, box.right + margin
+        return sorted([at for at in order[low:high] if first <= xs[at] <= last])
 
     def turned(self, degrees: QuarterTurn) -> Words:
         """The words of the page when it is turned clockwise."""
-        if degrees == 0:
-            return self
-        return Words(self.texts, (side for word in self for side in word.box.turned(degrees).as_tuple()))
+        return Words(self.texts, turned_sides(self.sides, degrees)) if degrees else self
 
     def to_json(self) -> dict[str, object]:
         """Texts, and sides in millionths of the page: short, and quick to read again."""
@@ -111,9 +135,6 @@ class Words(Sequence[Word]):
             raise ValueError("the texts of words are strings")
         if not isinstance(sides, list) or set(map(type, sides)) - {int}:
             raise ValueError("the sides of words are whole numbers")
-        upright = all(map(le, sides[::4], sides[2::4])) and all(map(le, sides[1::4], sides[3::4]))
-        if not upright or min(sides, default=0) < 0 or max(sides, default=0) > _MILLION:
-            raise ValueError("a word's box is not ordered inside the page")
         return cls(texts, (side / _MILLION for side in sides))
 
 
@@ -173,6 +194,7 @@ class LocalRequest:
     dpi: int = 150
     force_ocr: bool = False
     threads: int = 1
+    quality: Quality = "best"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +286,7 @@ class PageImage:
     is_blank: bool = False
     regions: tuple[Region, ...] | None = None
     engine: str = ""
-    """Who made ``regions``: ``local/text-layer``, ``local/rapidocr`` or ``local/tesseract``."""
+    """Who made ``regions``: ``local/text-layer`` (or ``-fast``), ``local/rapidocr`` or ``local/tesseract``."""
     inked: tuple[Inked, ...] = ()
     """What was found in each of the boxes of an :class:`EvidenceRequest`."""
     read: Words = field(default_factory=Words)

@@ -6,15 +6,16 @@ metadata everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Protocol
 
-from .chunk import ChunkOptions, chunk_document
-from .document import Document
+from .assemble import Assembly, DocumentInfo
+from .chunk import ChunkOptions, Cut, PageCuts
+from .document import Document, Page
 from .errors import DeepSeekOCRError, EmptyOutput, PageFailed, RepeatedOutput, TruncatedOutput
-from .metadata import Metadata, chunk_metadata, document_metadata, page_metadata
+from .metadata import Metadata, cut_metadata, document_metadata, own_pages, page_metadata
 
 Mode = Literal["page", "document", "chunk"]
 """What one record is: a page, a whole file, or a chunk."""
@@ -57,7 +58,7 @@ def records(
         ValueError: If the mode is none of the three.
     """
     for record in _all(document, mode, options):
-        if record.text or keep_blank or record.metadata["page_status"] != "empty":
+        if _is_kept(record, keep_blank=keep_blank):
             yield record
 
 
@@ -85,15 +86,104 @@ def check_pages(document: Document) -> None:
 
 
 def _all(document: Document, mode: Mode, options: ChunkOptions) -> Iterator[Record]:
-    if mode == "chunk":
-        for chunk in chunk_document(document, options):
-            yield Record(id=chunk.id, text=chunk.text, metadata=chunk_metadata(document, chunk))
-    elif mode == "page":
-        for page in document.pages:
-            metadata = page_metadata(document, page)
-            yield Record(id=str(metadata["chunk_id"]), text=page.markdown, metadata=metadata)
-    elif mode == "document":
+    if mode == "document":
         metadata = document_metadata(document)
         yield Record(id=str(metadata["chunk_id"]), text=document.markdown, metadata=metadata)
-    else:
-        raise ValueError(f"mode={mode!r}: pass 'page', 'document' or 'chunk'")
+        return
+    cuts = _cuts(document, mode, options)
+    for page in document.pages:
+        yield from cuts.push(page)
+    yield from cuts.end()
+
+
+class RecordStream:
+    """Records of pages that come one by one: those of :func:`records` for the assembled document, and no others.
+
+    A record comes as soon as nothing that follows can change it: some 33 pages later. No more pages are held than those
+    and what the text in hand stands on.
+
+    Args:
+        info: What is known of the document.
+        mode: ``page`` or ``chunk``; for a whole document there is :func:`records`.
+        options: How chunks are made.
+        keep_blank: Whether blank pages are records, too; they have no text.
+
+    Raises:
+        ValueError: If the mode is neither.
+    """
+
+    def __init__(
+        self, info: DocumentInfo, mode: Mode = "page", *, options: ChunkOptions = DEFAULTS, keep_blank: bool = True
+    ) -> None:
+        self._assembly = Assembly(info.outline)
+        self._cuts = _cuts(info, mode, options)
+        self._keep_blank = keep_blank
+
+    def push(self, page: Page) -> list[Record]:
+        """The records that are known with the next page, which is as it was read."""
+        return self._records(self._assembly.push(page))
+
+    def end(self) -> list[Record]:
+        """The other records: no more pages will come."""
+        return [*self._records(self._assembly.end()), *self._kept(self._cuts.end())]
+
+    def _records(self, settled: Iterable[Page]) -> list[Record]:
+        return [record for page in settled for record in self._kept(self._cuts.push(page))]
+
+    def _kept(self, found: Iterable[Record]) -> Iterator[Record]:
+        return (record for record in found if _is_kept(record, keep_blank=self._keep_blank))
+
+
+class _Cuts(Protocol):
+    """Makes records of settled pages."""
+
+    def push(self, page: Page) -> Iterator[Record]: ...
+
+    def end(self) -> Iterator[Record]: ...
+
+
+def _cuts(document: Document | DocumentInfo, mode: Mode, options: ChunkOptions) -> _Cuts:
+    if mode == "chunk":
+        return _ChunkCuts(document, options)
+    if mode == "page":
+        return _PageCuts(document)
+    raise ValueError(f"mode={mode!r}: pass 'page', 'document' or 'chunk'")
+
+
+class _PageCuts:
+    def __init__(self, document: Document | DocumentInfo) -> None:
+        self._document = document
+
+    def push(self, page: Page) -> Iterator[Record]:
+        metadata = page_metadata(self._document, page)
+        yield Record(id=str(metadata["chunk_id"]), text=page.markdown, metadata=metadata)
+
+    def end(self) -> Iterator[Record]:
+        return iter(())
+
+
+class _ChunkCuts:
+    def __init__(self, document: Document | DocumentInfo, options: ChunkOptions) -> None:
+        self._document = document
+        self._cuts = PageCuts(document.id, options)
+        self._pages: dict[int, Page] = {}
+        """Those of which something is in no chunk yet."""
+
+    def push(self, page: Page) -> Iterator[Record]:
+        self._pages[page.number] = page
+        yield from map(self._record, self._cuts.push(page))
+        still_open = self._cuts.open_pages()
+        self._pages = {number: page for number, page in self._pages.items() if number in still_open}
+
+    def end(self) -> Iterator[Record]:
+        return map(self._record, self._cuts.end())
+
+    def _record(self, cut: Cut) -> Record:
+        pages = [self._pages[number] for number in own_pages(cut.chunk) if number in self._pages]
+        blocks = [block for block in cut.blocks if block is not None]
+        metadata = cut_metadata(self._document, cut.chunk, pages=pages, blocks=blocks)
+        return Record(id=cut.chunk.id, text=cut.chunk.text, metadata=metadata)
+
+
+def _is_kept(record: Record, *, keep_blank: bool) -> bool:
+    return bool(record.text) or keep_blank or record.metadata["page_status"] != "empty"

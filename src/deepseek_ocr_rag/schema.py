@@ -20,7 +20,8 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 
 from .document import SCHEMA, Document
 from .geometry import Box
-from .serial import Range
+from .linewords import LineWords
+from .ranges import Range
 
 FILE = "document.schema.json"
 """The published schema, beside this module."""
@@ -51,7 +52,7 @@ def document_schema() -> JsonObject:
     assert isinstance(properties, dict)  # noqa: S101 - it was made so; this tells the type checker
     version: JsonObject = {
         "type": "string",
-        "pattern": rf"^{SCHEMA}(\.[0-9]+)?$",
+        "pattern": r"^deepseek-ocr-rag/document/[12](\.[0-9]+)?$",
         "description": "The version of this format; files of before there were versions have none.",
     }
     head: JsonObject = {
@@ -87,7 +88,7 @@ def _schema(kind: object, definitions: JsonObject) -> JsonObject:
     if kind in _PLAIN:
         return {"type": _PLAIN[kind]}
     if origin is Annotated:
-        return _schema(arguments[0], definitions) | _limits(arguments[1])
+        return _annotated(arguments[0], arguments[1], definitions)
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin in (types.UnionType, Union):
@@ -105,6 +106,20 @@ def _reference(kind: object, definitions: JsonObject) -> JsonObject:
         definitions[kind.__name__] = {}  # which ends the way of a class that refers to itself
         definitions[kind.__name__] = _definition(kind, definitions)
     return {"$ref": f"#/$defs/{kind.__name__}"}
+
+
+def _annotated(kind: object, note: object, definitions: JsonObject) -> JsonObject:
+    if note is LineWords:
+        return _rows(get_args(kind)[0], definitions)
+    return _schema(kind, definitions) | (_limits(note) if isinstance(note, Range) else {})
+
+
+def _rows(kind: object, definitions: JsonObject) -> JsonObject:
+    """Words of a line; as objects they were written by the first version."""
+    note = "start, end, left, top, right and bottom, as in `LineWord`."
+    numbers: JsonObject = {"type": "number", "minimum": 0}
+    row: JsonObject = {"description": note, "type": "array", "items": numbers, "minItems": 6, "maxItems": 6}
+    return {"type": "array", "items": {"anyOf": [row, _schema(kind, definitions)]}}
 
 
 def _mapping(items: JsonObject) -> JsonObject:

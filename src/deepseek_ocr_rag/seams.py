@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import LCSseq
@@ -30,14 +31,15 @@ _MISREAD = 65
 _SAME_ROW = 90
 """Letters of 100 that two readings of one table row share; rows of one table often share eighty."""
 
-_ROW = re.compile(r"<tr\b(?:(?!<tr\b|</table\b).)*", re.IGNORECASE | re.DOTALL)
+_ROW = re.compile(r"<tr\b[^<]*(?:<(?!tr\b|/table\b)[^<]*)*", re.IGNORECASE)
 _WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af]|[^\W_\u2e80-\u9fff\uac00-\ud7af]+")
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _ROW_ENDS = ("</table>", "</tr>", "</td>")
 
 
+@lru_cache(maxsize=128)
 def plain(text: str) -> str:
-    """Letters and digits only, in lower case, without HTML."""
+    """Letters and digits only, in lower case, without HTML; kept, since each region meets many others."""
     return "".join(filter(str.isalnum, strip_tags(text).casefold()))
 
 
@@ -116,8 +118,10 @@ def find_seam(above: str, below: str, *, is_placed: bool = True, overlap: Overla
     rows = above.rstrip().lower().endswith(_ROW_ENDS) and below.lstrip().lower().startswith("<table")
     if is_placed and not rows and "<table" in (above + below).lower():
         return None
-    ours, theirs = _units(above, slice(-_WINDOW, None), rows=rows), _units(below, slice(_WINDOW), rows=rows)
+    ours, theirs = _units(above, is_end=True, rows=rows), _units(below, is_end=False, rows=rows)
     a, b = [unit[0] for unit in ours], [unit[0] for unit in theirs]
+    if not any(a) and not any(b):
+        return None
     i, j, size = _shared_rows(a, b, overlap) if rows else _longest_run(a, b)
     if not size:
         return None
@@ -140,7 +144,10 @@ def find_seam(above: str, below: str, *, is_placed: bool = True, overlap: Overla
     )
 
 
-def _units(text: str, part: slice, *, rows: bool) -> list[_Unit]:
+@lru_cache(maxsize=32)
+def _units(text: str, *, is_end: bool, rows: bool) -> Sequence[_Unit]:
+    """The last or the first rows or words of a text."""
+    part = slice(-_WINDOW, None) if is_end else slice(_WINDOW)
     if rows:
         return [(plain(match.group()), *match.span()) for match in list(_ROW.finditer(text))[part]]
     words = _TAG.sub(lambda match: " " * len(match.group()), text)
@@ -173,7 +180,7 @@ def _likeness(rows: Sequence[str], others: Sequence[str], *, least: float) -> fl
 
     Of four rows and more the first and the last may be misread, as they may be cut; one or two must be more alike.
     """
-    alike = [fuzz.ratio(row, other) for row, other in zip(rows, others, strict=True)]
+    alike = [100.0 if row == other else fuzz.ratio(row, other) for row, other in zip(rows, others, strict=True)]
     if len(alike) > 3:
         alike = [ratio for at, ratio in enumerate(alike) if 0 < at < len(alike) - 1 or ratio >= _SAME_ROW]
     mean = sum(alike) / len(alike)

@@ -8,26 +8,19 @@ from __future__ import annotations
 
 import reprlib
 import types
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from functools import cache
-from typing import Annotated, Any, Literal, Protocol, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from functools import cache, partial
+from typing import Annotated, Any, Literal, Protocol, Self, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from typing import runtime_checkable as checkable
 
 from .geometry import Box
+from .ranges import Range
 
 T = TypeVar("T")
 
 _LARGEST = 1.7976931348623157e308
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The least and the largest number that a field takes, written as ``Annotated[int, Range(1)]``."""
-
-    least: int
-    most: int | None = None
 
 
 @checkable
@@ -54,19 +47,55 @@ class Written(Protocol):
         """
 
 
+@checkable
+class Packed(Protocol):
+    """A sequence that is written in rows; named beside a field's type, as ``Annotated[Sequence[Item], Items]``."""
+
+    def to_json(self) -> Any:
+        """JSON-ready values."""
+
+    @classmethod
+    def of(cls, items: Any) -> Self:
+        """The sequence of these items."""
+
+    @classmethod
+    def from_rows(cls, rows: object) -> Self | None:
+        """The sequence of rows; None where one of them is not as it was written."""
+
+    @staticmethod
+    def as_object(row: object) -> object:
+        """A row as the fields of an item, to be told what is wrong with it."""
+
+
 def to_dict(value: Any) -> Any:
     """Turn dataclasses, tuples and mappings into JSON-ready values; boxes become four numbers."""
-    if isinstance(value, Box):
-        return list(value.as_tuple())
-    if isinstance(value, Written):
-        return value.to_json()
-    if is_dataclass(value):
-        return {item.name: to_dict(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, tuple | list):
-        return [to_dict(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: to_dict(item) for key, item in value.items()}
-    return value.value if isinstance(value, StrEnum) else value
+    kind: Any = type(value)
+    return _writer(kind)(value)
+
+
+@cache
+def _writer(kind: Any) -> Callable[[Any], Any]:
+    """What turns values of a class into JSON-ready ones; looked up once for each class."""
+    if kind is Box:
+        return _sides
+    if hasattr(kind, "to_json"):
+        return lambda value: value.to_json()
+    if is_dataclass(kind):
+        names = [item.name for item in fields(kind)]
+        return lambda value: {name: to_dict(getattr(value, name)) for name in names}
+    if issubclass(kind, tuple | list):
+        return lambda value: [to_dict(item) for item in value]
+    if issubclass(kind, Mapping):
+        return lambda value: {key: to_dict(item) for key, item in value.items()}
+    return (lambda value: value.value) if issubclass(kind, StrEnum) else _same
+
+
+def _sides(box: Box) -> list[float]:
+    return [box.left, box.top, box.right, box.bottom]
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def from_dict(kind: type[T], data: object, *, ignores_unknown: bool = False) -> T:
@@ -81,7 +110,7 @@ def from_dict(kind: type[T], data: object, *, ignores_unknown: bool = False) -> 
         ValueError: If a field is missing, unknown, or of the wrong type or size; the message says where.
     """
     try:
-        built = _Reader(ignores_unknown).build(kind, data)
+        built = _reader(cast("Any", kind), ignores_unknown)(data)
     except _WrongError as wrong:
         raise ValueError(f"not a {kind.__name__}: {wrong}") from wrong.__cause__
     assert isinstance(built, kind)  # noqa: S101 - it is what was asked for; this tells the type checker
@@ -101,93 +130,124 @@ class _WrongError(Exception):
         return f"{path}: {self.what}" if path else self.what
 
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind, include_extras=True)
+_Read = Callable[[Any], Any]
+"""Makes of a JSON value what it stands for, or raises :class:`_WrongError`."""
 
 
 @cache
+def _reader(kind: Any, ignores_unknown: bool) -> _Read:
+    """What reads a type; made once for each."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        if isinstance(arguments[1], Range):
+            return _within(arguments[1], _reader(arguments[0], ignores_unknown))
+        return _rows(arguments[1], _items(_reader(get_args(arguments[0])[0], ignores_unknown)))
+    if origin is tuple:
+        return _items(_reader(arguments[0], ignores_unknown))
+    if origin is Mapping:
+        return _mapping(_reader(arguments[1], ignores_unknown))
+    if origin in (types.UnionType, Union):
+        some = _reader(arguments[0], ignores_unknown)
+        return lambda value: None if value is None else some(value)
+    return (
+        _box if kind is Box else _object(kind, ignores_unknown=ignores_unknown) if is_dataclass(kind) else _leaf(kind)
+    )
+
+
+def _object(kind: Any, *, ignores_unknown: bool) -> _Read:
+    hints = get_type_hints(kind, include_extras=True)
+    known, required = hints.keys(), _required(kind)
+    is_checked = issubclass(kind, Checked)
+    readers: dict[str, _Read] = {}
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict | Mapping):
+            raise _WrongError(f"{reprlib.repr(value)} is not an object")
+        if not readers:  # not before, since a class may hold itself; in one step, since threads read at once
+            readers.update({name: _reader(hint, ignores_unknown) for name, hint in hints.items()})
+        if not value.keys() <= known and not ignores_unknown:
+            _refuse_unknown(value, known)
+        if not value.keys() >= required:
+            raise _WrongError(f"{min(required - value.keys())!r} is missing")
+        found = _fields(value, readers)
+        try:
+            built = kind(**found)
+            if is_checked:
+                built.check()
+        except ValueError as error:
+            raise _WrongError(str(error)) from error
+        return built
+
+    return read
+
+
+def _fields(value: Mapping[str, Any], readers: Mapping[str, _Read]) -> dict[str, Any]:
+    found = {}
+    for name, item in value.items():
+        if name in readers:
+            try:
+                found[name] = readers[name](item)
+            except _WrongError as wrong:
+                wrong.steps.append(f".{name}")
+                raise
+    return found
+
+
+def _refuse_unknown(value: Mapping[Any, Any], known: Set[str]) -> None:
+    unknown = next(name for name in value if name not in known)
+    raise _WrongError(
+        f"there is no field {reprlib.repr(unknown)}. If a newer deepseek-ocr-rag wrote it, install a newer version"
+    )
+
+
 def _required(kind: Any) -> frozenset[str]:
     return frozenset(
         item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING and item.init
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    ignores_unknown: bool
-
-    def build(self, kind: Any, value: Any) -> Any:
-        origin = get_origin(kind)
-        if origin is Annotated:
-            plain, limits = get_args(kind)
-            return _within(limits, self.build(plain, value))
-        if origin is tuple:
-            return self.items(get_args(kind)[0], value)
-        if origin is Mapping:
-            return self.mapping(get_args(kind)[1], value)
-        if origin in (types.UnionType, Union):
-            return None if value is None else self.build(get_args(kind)[0], value)
-        return self.single(kind, value)
-
-    def single(self, kind: Any, value: Any) -> Any:
-        if is_dataclass(kind):
-            return _box(value) if kind is Box else self.object(kind, value)
-        is_written = isinstance(kind, type) and issubclass(kind, Written)
-        return _written(kind, value) if is_written else _plain(kind, value)
-
-    def object(self, kind: Any, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            raise _WrongError(f"{reprlib.repr(value)} is not an object")
-        hints = _hints(kind)
-        unknown = [] if self.ignores_unknown else [name for name in value if name not in hints]
-        if unknown:
-            raise _WrongError(
-                f"there is no field {reprlib.repr(unknown[0])}. If a newer deepseek-ocr-rag wrote it, install a newer "
-                "version"
-            )
-        missing = sorted(_required(kind) - value.keys())
-        if missing:
-            raise _WrongError(f"{missing[0]!r} is missing")
-        found = {}
-        for name, item in value.items():
-            if name in hints:
-                try:
-                    found[name] = self.build(hints[name], item)
-                except _WrongError as wrong:
-                    wrong.steps.append(f".{name}")
-                    raise
-        try:
-            built = kind(**found)
-            if isinstance(built, Checked):
-                built.check()
-        except ValueError as error:
-            raise _WrongError(str(error)) from error
-        return built
-
-    def items(self, kind: Any, value: Any) -> tuple[Any, ...]:
+def _items(read_one: _Read) -> _Read:
+    def read(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
             raise _WrongError(f"{reprlib.repr(value)} is not a list")
-        found = []
-        for at, item in enumerate(value):
-            try:
-                found.append(self.build(kind, item))
-            except _WrongError as wrong:
-                wrong.steps.append(f"[{at}]")
-                raise
+        found: list[Any] = []
+        try:
+            for item in value:
+                found.append(read_one(item))  # noqa: PERF401 - how many were read tells which one is wrong
+        except _WrongError as wrong:
+            wrong.steps.append(f"[{len(found)}]")
+            raise
         return tuple(found)
 
-    def mapping(self, kind: Any, value: Any) -> dict[str, Any]:
+    return read
+
+
+def _rows(kind: type[Packed], read_all: _Read) -> _Read:
+    def read(value: Any) -> Any:
+        packed = kind.from_rows(value)
+        if packed is not None:
+            return packed
+        return kind.of(read_all([kind.as_object(row) for row in value] if isinstance(value, list | tuple) else value))
+
+    return read
+
+
+def _mapping(read_one: _Read) -> _Read:
+    read_name = _leaf(str)
+
+    def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise _WrongError(f"{reprlib.repr(value)} is not an object")
         found = {}
         for name, item in value.items():
             try:
-                found[_plain(str, name)] = self.build(kind, item)
+                found[read_name(name)] = read_one(item)
             except _WrongError as wrong:
                 wrong.steps.append(f"[{reprlib.repr(name)}]")
                 raise
         return found
+
+    return read
 
 
 def _written(kind: type[Written], value: Any) -> Any:
@@ -200,6 +260,11 @@ def _written(kind: type[Written], value: Any) -> Any:
 def _box(value: Any) -> Box:
     if not isinstance(value, list | tuple) or len(value) != 4:
         raise _WrongError(f"{reprlib.repr(value)} is not a box, which is four numbers")
+    left, top, right, bottom = value
+    if type(left) is type(top) is type(right) is type(bottom) is float and (
+        0 <= left <= right <= 1 and 0 <= top <= bottom <= 1
+    ):
+        return Box.ordered(left, top, right, bottom)
     left, top, right, bottom = (_plain(float, side) for side in value)
     try:
         return Box(left=left, top=top, right=right, bottom=bottom)
@@ -207,12 +272,31 @@ def _box(value: Any) -> Box:
         raise _WrongError(str(error)) from error
 
 
-def _within(limits: Range, value: Any) -> Any:
-    if value < limits.least:
-        raise _WrongError(f"{reprlib.repr(value)} is less than {limits.least}")
-    if limits.most is not None and value > limits.most:
-        raise _WrongError(f"{reprlib.repr(value)} is more than {limits.most}")
-    return value
+def _within(limits: Range, read_one: _Read) -> _Read:
+    least, most = limits.least, limits.most
+
+    def read(value: Any) -> Any:
+        number = read_one(value)
+        if number < least:
+            raise _WrongError(f"{reprlib.repr(number)} is less than {least}")
+        if most is not None and number > most:
+            raise _WrongError(f"{reprlib.repr(number)} is more than {most}")
+        return number
+
+    return read
+
+
+def _leaf(kind: Any) -> _Read:
+    """What reads a leaf: at a glance where its type is the one that was written."""
+    if isinstance(kind, type) and issubclass(kind, Written):
+        return partial(_written, kind)
+    if kind in (str, int, bool):
+        return lambda value: value if type(value) is kind else _plain(kind, value)
+    is_enum = isinstance(kind, type) and issubclass(kind, StrEnum)
+    known = {one: one for one in (kind if is_enum else get_args(kind)) if isinstance(one, str)}
+    if known:
+        return lambda value: known[value] if type(value) is str and value in known else _plain(kind, value)
+    return partial(_plain, kind)
 
 
 def _plain(kind: Any, value: Any) -> Any:

@@ -11,8 +11,8 @@ import unicodedata
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from .document import Block, BlockKind
 from .folding import stands_alone, tokens, word_tokens
@@ -27,8 +27,7 @@ MIXED = 0.8
 """Letters of which less than this share are of two scripts are nobody's text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """Characters ``[start, end)`` of the block number ``block``.
 
     ``is_soft`` where the page may write it otherwise, ``is_glued`` where it is the second part of a word, or a later
@@ -43,8 +42,7 @@ class Said:
     is_glued: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """A token of the word number ``word``."""
 
     folded: str
@@ -52,27 +50,37 @@ class Heard:
     is_glued: bool = False
 
 
-def said_tokens(block: Block, number: int) -> Iterator[Said]:
+def said_tokens(block: Block, number: int) -> list[Said]:
     """The tokens of block number ``number``, without the names of tags and LaTeX commands; numbers stand alone."""
-    text = _MARKUP.sub(lambda found: " " * len(found[0]), block.text)
+    text = block.text
+    if "<" in text or "\\" in text or "&" in text:
+        text = _MARKUP.sub(lambda found: " " * len(found[0]), text)
     soft = list(_formulas(block))
     starts = [start for start, _ in soft]
-    for token in tokens(text):
-        at = bisect_right(starts, token.start) - 1
-        is_soft = at >= 0 and token.start < soft[at][1]
-        is_exact = len(token.folded) == token.end - token.start
-        for part in _PART.finditer(token.folded):
-            first, last = (
-                (token.start + part.start(), token.start + part.end()) if is_exact else (token.start, token.end)
-            )
-            yield Said(part[0], first, last, number, is_soft, is_glued=part.start() > 0)
+    said: list[Said] = []
+    for folded, start, end in tokens(text):
+        at = bisect_right(starts, start) - 1 if starts else -1
+        is_soft = at >= 0 and start < soft[at][1]
+        # Of letters alone, or of digits alone, as nearly all are.
+        if (folded.isalpha() and folded.isascii()) or folded.isdecimal():
+            said.append(Said(folded, start, end, number, is_soft))
+            continue
+        is_exact = len(folded) == end - start
+        for part in _PART.finditer(folded):
+            first, last = (start + part.start(), start + part.end()) if is_exact else (start, end)
+            said.append(Said(part[0], first, last, number, is_soft, is_glued=part.start() > 0))
+    return said
 
 
-def heard_tokens(words: Iterable[str]) -> Iterator[Heard]:
+def heard_tokens(words: Iterable[str]) -> list[Heard]:
     """The tokens of the page's words; OCR runs numbers and words together, so they are told apart on both sides."""
-    for at, word in enumerate(words):
-        for folded in word_tokens(word):
-            yield from (Heard(part[0], at, is_glued=part.start() > 0) for part in _PART.finditer(folded))
+    return [Heard(part, at, is_glued) for at, word in enumerate(words) for part, is_glued in _heard_parts(word)]
+
+
+@lru_cache(maxsize=4096)
+def _heard_parts(word: str) -> tuple[tuple[str, bool], ...]:
+    """The tokens of a word, and whether each is glued to the one before."""
+    return tuple((part[0], part.start() > 0) for folded in word_tokens(word) for part in _PART.finditer(folded))
 
 
 def _formulas(block: Block) -> Iterator[tuple[int, int]]:
@@ -80,14 +88,15 @@ def _formulas(block: Block) -> Iterator[tuple[int, int]]:
     if block.kind is BlockKind.FORMULA:
         yield 0, len(block.text)
         return
-    for found in _MATH.finditer(block.text):
+    for found in _MATH.finditer(block.text) if "$" in block.text or "\\" in block.text else ():
         if any(map(str.isalpha, _MARKUP.sub("", found[0]))) or "^" in found[0] or "_" in found[0]:
             yield found.start(), found.end()
 
 
 def letters_profile(texts: Iterable[str]) -> Counter[str]:
     """How often each letter occurs; digits are not counted."""
-    return Counter(letter for text in texts for letter in text if letter.isalpha())
+    counts = Counter("".join(texts))
+    return Counter({letter: count for letter, count in counts.items() if letter.isalpha()})
 
 
 def likeness(one: Counter[str], other: Counter[str]) -> float:

@@ -9,14 +9,15 @@ measured floors are a reason to suspect a page. Where nothing can be told, nothi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from .document import Block, BlockKind, LineSource
 from .evidence import Comparison
 from .geometry import Box, bounding_box
 from .lostwords import Place, is_furniture, lost_places, lost_tokens
-from .recognition import Inked, Word
+from .recognition import Inked, Word, Words
 from .testimony import is_gibberish, letters_profile, likeness, weight
 
 LEAST_WORDS = 12
@@ -141,10 +142,10 @@ def page_evidence(
     """
     if len(words) > MOST_WORDS:
         return None
-    page = Comparison(blocks, _once(words))
-    if sum(weight(token) for token in page.heard) < LEAST_WORDS:
+    page = Comparison(blocks, _once(Words.of(words)))
+    if not _has_evidence(page):
         return None
-    answer = letters_profile(token.folded for token in page.said)
+    answer = cache(lambda: letters_profile(token.folded for token in page.said))
     lost = lost_tokens(page)
     if sum(page.found_heard) < STRANGE * len(page.heard) and _is_foreign(page, range(len(page.heard)), answer):
         return None
@@ -158,11 +159,12 @@ def page_evidence(
             places.append(place)
     blind = {number for number in range(len(blocks)) if _is_blind(page, number, ignored)}
     judged = [at for at, token in enumerate(page.said) if not token.is_soft and token.block not in blind]
-    expected = [at for at in range(len(page.heard)) if page.found_heard[at] or (at in lost and at not in ignored)]
+    expected = [at for at, found in enumerate(page.found_heard) if found or (at in lost and at not in ignored)]
+    said, found_said = page.said, page.found_said
     return Trust(
-        coverage=_share((len(page.heard[at].folded), page.found_heard[at]) for at in expected),
-        support=_share((len(page.said[at].folded), page.found_said[at] == 1) for at in judged),
-        digits=_share((1, page.found_said[at] == 1) for at in judged if page.said[at].folded.isdigit()),
+        coverage=_share([(page.sizes[at], page.found_heard[at] > 0) for at in expected]),
+        support=_share([(len(said[at].folded), found_said[at] == 1) for at in judged]),
+        digits=_share([(1, found_said[at] == 1) for at in judged if said[at].folded.isdigit()]),
         lost=tuple(_lost(page, place) for place in places),
         unsupported=tuple(_unsupported(page, judged)),
         changed=() if _noise(page) > NOISY else tuple(_changed(page, set(judged))),
@@ -214,34 +216,46 @@ def suspicious(trust: Trust) -> tuple[LostRegion, ...]:
 # --- from the comparison ----------------------------------------------------------------------------------------------
 
 
-def _once(words: Sequence[Word]) -> list[Word]:
+def _has_evidence(page: Comparison) -> bool:
+    """Whether the page has as many words as it takes to judge an answer."""
+    words = 0.0
+    for token in page.heard:
+        words += weight(token)
+        if words >= LEAST_WORDS:
+            return True
+    return False
+
+
+def _once(words: Words) -> Words:
     """Words without those that are drawn a second time at the same place, as bold letters are in some files."""
-    seen: set[tuple[str, int, int]] = set()
-    kept = []
-    for word in words:
-        x, y = (value * 250 for value in word.box.center)
-        keys = {(word.text, int(x + dx), int(y + dy)) for dx in (0, 0.5) for dy in (0, 0.5)}
-        if len(keys & seen) < 2:
-            kept.append(word)
-        seen |= keys
-    return kept
+    times, sides = Counter(words.texts), words.sides
+    seen: dict[str, set[int]] = {}
+    again: set[int] = set()
+    for at, text in enumerate(words.texts):
+        if times[text] < 2:
+            continue
+        x, y = (sides[4 * at] + sides[4 * at + 2]) * 125, (sides[4 * at + 1] + sides[4 * at + 3]) * 125
+        row, next_row, column, next_column = 1000 * int(y), 1000 * int(y + 0.5), int(x), int(x + 0.5)
+        places = {row + column, row + next_column, next_row + column, next_row + next_column}
+        known = seen.setdefault(text, set())
+        if len(places & known) >= 2:
+            again.add(at)
+        known |= places
+    return words.only([at for at in range(len(words)) if at not in again]) if again else words
 
 
-def _share(parts: Iterable[tuple[int, int]]) -> float:
+def _share(parts: Sequence[tuple[int, bool]]) -> float:
     """The share of letters that are found; nothing lacks nothing."""
-    total = found = 0
-    for letters, is_found in parts:
-        total += letters
-        found += letters * bool(is_found)
-    return found / total if total else 1.0
+    total = sum([letters for letters, _ in parts])
+    return sum([letters for letters, is_found in parts if is_found]) / total if total else 1.0
 
 
-def _is_foreign(page: Comparison, heard: Iterable[int], answer: Counter[str]) -> bool:
+def _is_foreign(page: Comparison, heard: Iterable[int], answer: Callable[[], Counter[str]]) -> bool:
     """Whether tokens of the page are of other letters than the answer: glyphs without meaning, or another script."""
     profile = letters_profile(page.heard[at].folded for at in heard)
     if profile.total() < ENOUGH_LETTERS:
         return False
-    return is_gibberish(profile) or (answer.total() >= ENOUGH_LETTERS and likeness(answer, profile) < FOREIGN)
+    return is_gibberish(profile) or (answer().total() >= ENOUGH_LETTERS and likeness(answer(), profile) < FOREIGN)
 
 
 def _noise(page: Comparison) -> float:
@@ -256,13 +270,13 @@ def _is_blind(page: Comparison, number: int, ignored: set[int]) -> bool:
         return True
     if not block.boxes:
         return False
-    here = sum(len(page.heard[at].folded) for at in page.inside[number] if at not in ignored)
+    here = sum([page.sizes[at] for at in page.inside[number] if at not in ignored])
     return here < SEEN * page.letters[number]
 
 
 def _lost(page: Comparison, place: Place) -> LostRegion:
     lines = (
-        LostLine(text=" ".join(page.words[word].text for word in line), box=box)
+        LostLine(text=" ".join(page.words.texts[word] for word in line), box=box)
         for line, box in zip(place.lines, place.boxes, strict=True)
     )
     first = min(place.tokens)
@@ -273,6 +287,8 @@ def _lost(page: Comparison, place: Place) -> LostRegion:
 
 def _unsupported(page: Comparison, judged: Sequence[int]) -> Iterator[Unsupported]:
     """Stretches of a block's tokens that are not found, with short holes."""
+    if 0 not in page.found_said:
+        return
     run: list[int] = []
     for at in judged:
         token = page.said[at]

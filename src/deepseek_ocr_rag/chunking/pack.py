@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..document import BlockKind
 from .parts import Grain, Grid, Group, Keep, Part, Shown
@@ -46,45 +46,73 @@ class Packer:
     overlap: int = 0
     """Tokens of a chunk's end that the next one may say again."""
 
+    _current: list[Part] = field(default_factory=list, init=False)
+    _used: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._used = self.lead_cost
+
     def pack(self, groups: Iterable[Group]) -> Iterator[Packed]:
-        """Fill chunks with groups that have prices.
+        """Chunks of groups that have prices, and of nothing else.
 
         Raises:
             ValueError: If not one character fits the budget.
         """
-        source, queue = iter(groups), deque[Group]()
-        current: list[Part] = []
-        used = self.lead_cost
-        while group := queue.popleft() if queue else next(source, None):
-            cost = self._cost(group, after=current)
-            if (
-                current
-                and current[-1].closes
-                and not current[-1].keep
-                and used - self.lead_cost > self.budget // REST_SHARE
-            ):
-                cost = 2 * self.budget
+        for group in groups:
+            yield from self.push(group)
+        yield from self.end()
+
+    @property
+    def open(self) -> Sequence[Part]:
+        """The parts of the chunk that is not full yet."""
+        return self._current
+
+    def end(self) -> Iterator[Packed]:
+        """The last chunks; what comes then begins anew."""
+        while _own(self._current):
+            packed, self._current = self._close(self._current, is_last=True)
+            yield packed
+        self._current, self._used = [], self.lead_cost
+
+    def push(self, group: Group) -> Iterator[Packed]:
+        """The chunks that are full with one more group.
+
+        Raises:
+            ValueError: If not one character fits the budget.
+        """
+        queue = deque([group])
+        while queue:
+            group = queue.popleft()
+            current, used = self._current, self._used
+            cost = 2 * self.budget if self._is_to_close() else self._cost(group, after=current)
             if used + cost <= self.budget or self._just_fits(current, group, used + cost):
                 current.extend(group)
-                used += cost
+                self._used += cost
             elif smaller := self._smaller(current, group, used):
                 queue.extendleft(reversed(smaller))
             elif current and _own(current):
                 packed, left = self._close(current, is_last=False)
                 queue.extendleft(reversed([*((part,) for part in left), group]))
                 yield packed
-                current = self._overlap(packed)
-                used = self.lead_cost + sum(part.cost for part in current)
+                self._current = self._overlap(packed)
+                self._used = self.lead_cost + sum(part.cost for part in self._current)
             elif current:  # what was said before leaves no room for it
                 queue.appendleft(group)
-                current, used = [], self.lead_cost
+                self._current, self._used = [], self.lead_cost
             else:
                 packed, left = self._close(list(group), is_last=False)
                 queue.extendleft(reversed([(part,) for part in left]))
                 yield packed
-        while _own(current):
-            packed, current = self._close(current, is_last=True)
-            yield packed
+
+    def _is_to_close(self) -> bool:
+        """Whether the chunk ends with the rest of what was cut up, and is large enough."""
+        last = self._current[-1] if self._current else None
+        return (
+            last is not None
+            and last.closes
+            and not last.keep
+            and self._used - self.lead_cost > self.budget // REST_SHARE
+        )
 
     def _just_fits(self, current: list[Part], group: Group, cost: int) -> bool:
         """Whether parts fit whose costs are a little over the budget, since the newlines after the last one go."""

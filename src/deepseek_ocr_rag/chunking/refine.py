@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from ..document import BlockKind
 from .breaks import ends_sentence, glue_of, lines, pieces, place_to_cut, sentences, trim
@@ -32,29 +32,15 @@ class Refiner:
         self.tally = tally
         self._known: dict[Part, list[Group]] = {}
 
-    def priced(self, groups: Iterable[Group], budget: int, *, ahead: int) -> Iterator[Group]:
-        """The groups with prices; those far over the budget have a guess, and their smaller groups are ready.
+    def price(self, group: Group, following: Group | None, budget: int) -> None:
+        """Price a group; far over the budget that is a guess, and its smaller groups are ready.
 
         Args:
-            groups: In their order; a group is priced when it is known what follows it.
-            budget: The budget of the chunks that they are for.
-            ahead: How many to take and count at once. The encoder's tables stay in the processor's cache meanwhile,
-                which makes all of cutting a fifth faster; but nothing comes before so many are there.
+            group: The group.
+            following: The one after it, if there is one.
+            budget: The budget of the chunks that it is for.
         """
-        source = iter(groups)
-        waiting: list[Group] = []
-        while batch := list(islice(source, ahead)):
-            waiting += batch
-            for group, following in pairwise(waiting):
-                self._price(group, following[0].glue, budget)
-            yield from waiting[:-1]
-            waiting = waiting[-1:]
-        for group in waiting:
-            self._price(group, "", budget)
-            yield group
-
-    def _price(self, group: Group, tail: str, budget: int) -> None:
-        self.tally.price(group, tail, budget=budget)
+        self.tally.price(group, following[0].glue if following else "", budget=budget)
         self._refine_ahead(group, budget)
 
     def _refine_ahead(self, group: Group, budget: int) -> None:

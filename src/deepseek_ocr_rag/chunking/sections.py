@@ -1,13 +1,10 @@
-"""Groups of parts under their headings, one section after the other, each to be read while its text still comes in."""
+"""Groups of parts under their headings, one section after the other, known as they come."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Sequence
 
-from .ahead import Ahead
 from .parts import Group
 
 PATH_LENGTH = 256
@@ -27,53 +24,47 @@ _EMPHASIS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """What stands under one heading; the heading, and those before it with nothing under them, come first.
+class Outline:
+    """The headings over groups that come one by one.
 
-    A heading without text says too little for a chunk of its own, also where the next one is not below it.
-    """
-
-    headings: tuple[str, ...]
-    level: int
-    groups: Iterator[Group]
-
-
-def sections(groups: Iterable[Group], *, by_page: bool = False) -> Iterator[Section]:
-    """Cut groups into sections; a section's groups are to be taken before the next section is.
+    A section is what stands under one heading; the heading, and those before it with nothing under them, come first. A
+    heading without text says too little for a section of its own, also where the next one is not below it.
 
     Args:
-        groups: In reading order.
         by_page: Whether a section ends with its page, too.
     """
-    ahead = Ahead(groups)
-    path: list[tuple[int, str]] = []
-    while first := ahead.peek():
-        page = _page(first) if by_page else -1
-        opening: list[Group] = []
-        while (group := ahead.peek()) and group[0].title and _is_on(page, group):
-            level = group[0].level
-            path = [*(entry for entry in path if entry[0] < level), (level, group[0].title)]
-            opening.append(ahead.take())
-        yield Section(
-            headings=tuple(title for _, title in path),
-            level=path[-1][0] if path else 0,
-            groups=chain(opening, _body(ahead, page)),
-        )
 
+    def __init__(self, *, by_page: bool = False) -> None:
+        self._by_page = by_page
+        self._page: int | None = None
+        self._path: list[tuple[int, str]] = []
+        self._has_text = False
 
-def _body(ahead: Ahead[Group], page: int) -> Iterator[Group]:
-    while (group := ahead.peek()) and not group[0].title and _is_on(page, group):
-        yield ahead.take()
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Those that are open, outermost first."""
+        return tuple(title for _, title in self._path)
 
+    @property
+    def level(self) -> int:
+        """The level of the innermost; 0 where there is none."""
+        return self._path[-1][0] if self._path else 0
 
-def _page(group: Group) -> int:
-    block = group[0].block
-    return block.page_number if block else -1
+    def begins_with(self, group: Group) -> bool:
+        """Whether the next group begins a section."""
+        return self._page != self._page_of(group) or (self._has_text and bool(group[0].title))
 
+    def enter(self, group: Group) -> None:
+        """Go on with a group."""
+        first = group[0]
+        self._page = self._page_of(group)
+        if first.title:
+            self._path = [*(entry for entry in self._path if entry[0] < first.level), (first.level, first.title)]
+        self._has_text = not first.title
 
-def _is_on(page: int, group: Group) -> bool:
-    return page < 0 or _page(group) == page
+    def _page_of(self, group: Group) -> int:
+        block = group[0].block
+        return block.page_number if self._by_page and block else 0
 
 
 def section_path(headings: Sequence[str]) -> str:

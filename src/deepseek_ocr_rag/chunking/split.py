@@ -8,6 +8,7 @@ beginning need not wait for its end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from ..document import Block, BlockKind
 from ..markdown import markdown_parts
@@ -32,29 +33,56 @@ class Splitter:
 
     def __init__(self) -> None:
         self._grids: dict[str, Grid] = {}
+        self._before: Block | None = None
+        self._pending: list[Block] = []
 
-    def groups(self, blocks: Iterable[Block]) -> Iterator[Group]:
-        """The parts of blocks that follow each other.
+    def push(self, blocks: Iterable[Block]) -> list[Group]:
+        """The groups that are known with these blocks.
 
         Args:
-            blocks: In the order in which they are read; furniture and blank ones are left out.
+            blocks: What follows in the order of reading; furniture and blank ones are left out.
         """
-        shown = (block for block in blocks if not block.kind.is_furniture and _is_there(block))
-        before: Block | None = None
-        for bundle in _bundles(Ahead(_chains(Ahead(shown)))):
-            parts: list[Part] = []
-            for chain in bundle:
-                # A figure that is only a picture has its place, since its caption is no other one's.
-                said = [block for block in chain if block.text.strip()]
-                if not said:
-                    continue
-                listed = before is not None and before.kind is said[0].kind is BlockKind.LIST_ITEM
-                parts += self._chain_parts(said, glue="\n" if listed else "\n\n")
-                before = said[-1]
-            if len(parts) > 1:
-                _keep_together(parts)
-            if parts:
-                yield tuple(parts)
+        self._pending += _shown(blocks)
+        return self._known(is_end=False)
+
+    def end(self) -> list[Group]:
+        """The groups of what is left: nothing follows, and what comes after has nothing to do with it."""
+        groups = self._known(is_end=True)
+        self._before = None
+        return groups
+
+    @property
+    def pending(self) -> Sequence[Block]:
+        """The blocks that are in no group yet."""
+        return self._pending
+
+    def _known(self, *, is_end: bool) -> list[Group]:
+        """The groups of pending blocks; those that more blocks may change are made again when these are there."""
+        groups: list[Group] = []
+        taken = 0
+        source = self._pending if is_end else _unfinished(self._pending)
+        with suppress(_MoreToCome):
+            for bundle in _bundles(Ahead(_chains(Ahead(source)))):
+                groups += self._group(bundle)
+                taken += sum(map(len, bundle))
+        del self._pending[:taken]
+        return groups
+
+    def _group(self, bundle: list[Chain]) -> Iterator[Group]:
+        """The parts of a bundle, if it says anything."""
+        parts: list[Part] = []
+        for chain in bundle:
+            # A figure that is only a picture has its place, since its caption is no other one's.
+            said = [block for block in chain if block.text.strip()]
+            if not said:
+                continue
+            listed = self._before is not None and self._before.kind is said[0].kind is BlockKind.LIST_ITEM
+            parts += self._chain_parts(said, glue="\n" if listed else "\n\n")
+            self._before = said[-1]
+        if len(parts) > 1:
+            _keep_together(parts)
+        if parts:
+            yield tuple(parts)
 
     def _chain_parts(self, chain: Chain, *, glue: str) -> list[Part]:
         parts: list[Part] = []
@@ -89,8 +117,21 @@ class Splitter:
                 glue = "\n"
 
 
-def _is_there(block: Block) -> bool:
-    return block.kind is BlockKind.FIGURE or bool(block.text.strip())
+class _MoreToCome(Exception):
+    """What comes next is not known yet."""
+
+
+def _unfinished(blocks: Iterable[Block]) -> Iterator[Block]:
+    yield from blocks
+    raise _MoreToCome
+
+
+def _shown(blocks: Iterable[Block]) -> Iterator[Block]:
+    return (
+        block
+        for block in blocks
+        if not block.kind.is_furniture and (block.kind is BlockKind.FIGURE or block.text.strip())
+    )
 
 
 def has_grid(block: Block) -> bool:

@@ -53,7 +53,7 @@ class Reading:
             for piece in self.pieces
             for region in parse(piece.text[: piece.repeats_from], task=piece.task).regions
         )
-        return sum(char.isalnum() for region in regions for char in region.text)
+        return sum(sum(map(str.isalnum, region.text)) for region in regions)
 
 
 def judged(reading: Reading, *, task: Task, has_words: bool, ends_marked: bool = False) -> Outcome:
