@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from deepseek_ocr_rag import measure as measuring
-from deepseek_ocr_rag.measure import Measured, measure, original_pixels
+from deepseek_ocr_rag.measure import Measured, measure
 from deepseek_ocr_rag.modes import plan
 from deepseek_ocr_rag.paging import PicturePage, open_file
 
@@ -278,7 +278,7 @@ def scanned_pdf(path: Path, *, pixels: int, strokes: int = 0) -> Path:
 
 def test_a_scan_has_the_pixels_of_its_picture(tmp_path: Path) -> None:
     def pixels(path: Path) -> int:
-        return original_pixels(open_file(path, media_type="application/pdf", name="x").page(1))
+        return open_file(path, media_type="application/pdf", name="x").page(1).pixels()
 
     assert pixels(scanned_pdf(tmp_path / "s.pdf", pixels=900)) == pytest.approx(900, abs=5)
     assert pixels(scanned_pdf(tmp_path / "d.pdf", pixels=900, strokes=40)) == 0

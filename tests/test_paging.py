@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from deepseek_ocr_rag.errors import CorruptSource, EncryptedSource, SourceTooLarge
 from deepseek_ocr_rag.geometry import Box, Frame
-from deepseek_ocr_rag.paging import MuPdfPage, displayed_words, is_blank, open_file
+from deepseek_ocr_rag.mupdf import MuPdfPage
+from deepseek_ocr_rag.paging import is_blank, open_file
 
 PDF = "application/pdf"
 
@@ -50,7 +51,8 @@ def test_words_stand_on_their_ink(tmp_path: Path, rotate: int, crop: bool, media
         page = open_file(path, media_type=PDF, name="word.pdf").page(1)
         picture = page.picture(long_side=800)
         assert picture.width / picture.height == pytest.approx(page.width / page.height, rel=0.01)
-        ((text, box),) = displayed_words(page)
+        (word,) = page.words()
+        text, box = word.text, word.box
         assert text == "HELLO"
         assert box.covers(ink(picture)) > 0.9
         assert page.view is not None
@@ -76,7 +78,8 @@ def test_a_part_of_a_page_is_that_part_of_its_picture(tmp_path: Path, rotate: in
     path = tmp_path / "word.pdf"
     one_word(path, rotate=rotate, crop=crop, media=True, user_unit=False)
     page = open_file(path, media_type=PDF, name="word.pdf").page(1)
-    ((_, word),) = displayed_words(page)
+    (found,) = page.words()
+    word = found.box
     around = Box.from_fractions(word.left - 0.1, word.top - 0.1, word.right + 0.1, word.bottom + 0.1)
     part = page.picture(long_side=500, part=around)
     assert max(part.size) == pytest.approx(500, abs=2)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deepseek_ocr_rag import worker
+from deepseek_ocr_rag.limits import Limits
 from deepseek_ocr_rag.recognition import PageImage
-from deepseek_ocr_rag.render import BOOT
-from deepseek_ocr_rag.serial import from_dict
-from deepseek_ocr_rag.worker import FRAME, Server, pack, read_message
+from deepseek_ocr_rag.render import BOOT, visited
+from deepseek_ocr_rag.worker import FRAME, Server, Setup, pack, read_message
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
@@ -41,7 +41,8 @@ Server()
 import pymupdf
 import deepseek_ocr_rag.measure
 assert not {"pymupdf.layout", "pymupdf4llm"} & set(sys.modules), "loaded for a picture"
-import deepseek_ocr_rag.engines.embedded.reading
+from deepseek_ocr_rag.engines.embedded.model import layout_groups
+layout_groups(pymupdf.open().new_page())
 assert callable(pymupdf._get_layout), "not loaded for the embedded engine"
 """
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -81,7 +82,7 @@ def test_only_frames_reach_the_pipe_and_one_bad_request_does_not_end_it(document
     )
     assert replies[0][0]["facts"]["page_count"] == 1  # type: ignore[index]
     assert replies[1][0]["error"] == "PageFailed"
-    assert replies[2][0]["page"]["words"]["texts"] == ["hello"]  # type: ignore[index]
+    assert replies[2][0]["texts"] == ["hello"]
 
 
 def visit(path: Path, request: dict[str, object], *, media_type: str = "application/pdf") -> tuple[PageImage, bytes]:
@@ -89,14 +90,13 @@ def visit(path: Path, request: dict[str, object], *, media_type: str = "applicat
     server = Server()
     address = {"path": str(path), "media_type": media_type, "name": path.name, "password": ""}
     reply, data = server.answer({"do": "page", "page_number": 1, "request": request, **address})
-    page = reply["page"]
-    assert isinstance(page, dict)
-    return from_dict(PageImage, page), data
+    page = visited(reply, data)
+    return page, page.data
 
 
 def size_of(data: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(data)) as image:
-        assert image.mode == "RGB"  # some hosts want it
+        assert image.mode in ("L", "RGB")
         return image.size
 
 
@@ -213,3 +213,81 @@ def test_blank_pages_have_no_picture(tmp_path: Path) -> None:
     page, data = visit(tmp_path / "blank.pdf", {"image": {}})
     assert page.is_blank
     assert (data, page.resolution) == (b"", "")
+
+
+def address(path: Path) -> dict[str, object]:
+    return {"path": str(path), "media_type": "application/pdf", "name": "report.pdf", "password": ""}
+
+
+def unpacked(frame: bytes) -> dict[str, object]:
+    size, _ = FRAME.unpack(frame[: FRAME.size])
+    found = json.loads(frame[FRAME.size : FRAME.size + size])
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_worker_keeps_some_documents_open_and_closes_those_not_read_for_longest(tmp_path: Path) -> None:
+    server = Server()
+    for name in range(worker.MOST_OPEN + 3):
+        made = pymupdf.open()
+        made.new_page()
+        made.save(tmp_path / f"{name}.pdf")
+        server.answer({"do": "open", **address(tmp_path / f"{name}.pdf")})
+        server.answer({"do": "open", **address(tmp_path / "0.pdf")})
+    names = [Path(key[0]).stem for key in server._files]
+    assert len(names) == worker.MOST_OPEN
+    assert names[-1] == "0"
+    assert "1" not in names
+
+
+def test_a_worker_that_has_grown_lets_go_of_its_documents(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    server.answer({"do": "open", **address(document)})
+    ((_, first),) = server._files.items()
+    server.answer({"do": "open", **address(document)})
+    assert list(server._files.values()) == [first]
+    monkeypatch.setattr(worker, "memory_in_use", lambda: server._bound + 1)
+    server.answer({"do": "open", **address(document)})
+    ((_, second),) = server._files.items()
+    assert second is not first
+
+
+def test_a_worker_whose_memory_is_nearly_used_up_asks_to_be_replaced(
+    document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits()
+    server = Server(Setup(limits=limits))
+    assert "retires" not in unpacked(server.reply({"do": "open", **address(document)}))
+    monkeypatch.setattr(worker, "memory_taken", lambda: round(0.8 * limits.worker_memory))
+    assert unpacked(server.reply({"do": "open", **address(document)}))["retires"] is True
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "needs more memory than"),
+        (RuntimeError("code=1: malloc (99 bytes) failed"), "needs more memory than"),
+        (RuntimeError("cannot open {path}: gone"), "(RuntimeError: cannot open report.pdf: gone)"),
+    ],
+)
+def test_whatever_a_library_raises_is_that_pages_error(
+    document: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    error.args = tuple(str(part).format(path=document) for part in error.args)
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(worker, "visit", failing)
+    wish = {"do": "page", "page_number": 1, "request": {"words": True}, **address(document)}
+    answer = unpacked(Server().reply(wish))
+    assert (answer["error"], answer["source"], answer["page_number"]) == ("PageFailed", "report.pdf", 1)
+    assert said in str(answer["message"])
+    assert str(document) not in str(answer)
+
+
+def test_a_page_comes_in_few_words(document: Path) -> None:
+    wish = {"do": "page", "page_number": 1, "request": {"words": True}, **address(document)}
+    answer, payload = Server().answer(wish)
+    assert set(answer["page"]) == {"page_number", "page_width", "page_height", "source", "view"}
+    assert (answer["texts"], answer["picture"], len(payload)) == (["hello"], 0, 4 * 8)

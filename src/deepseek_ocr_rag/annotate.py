@@ -104,7 +104,8 @@ def _check(saved: Path, pages: int, pymupdf: Any, *, password: str, name: str) -
 @contextmanager
 def _as_pdf(found: Source, copy: Path, pymupdf: Any, password: str, cited: Container[int]) -> Iterator[Any]:
     """The copy of the file as a PDF of MuPDF's that can be annotated."""
-    from .paging import MuPdfFile, open_file
+    from .mupdf import MuPdfFile
+    from .paging import open_file
 
     with closing(open_file(copy, media_type=found.media_type, name=found.name, password=password)) as file:
         if isinstance(file, MuPdfFile):

@@ -1,38 +1,35 @@
-"""What a file says of itself: its title and its bookmarks, which may say anything and lead anywhere."""
+"""What a file says of itself: its title and its bookmarks, which may say anything and lead anywhere.
+
+What the libraries say of a file when they fail is of this kind, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from .document import OutlineEntry
-from .recognition import DocumentFacts
 
 LONGEST_OUTLINE = 20_000
 LONGEST_ENTRY = 500
+LONGEST_COMPLAINT = 200
 
 
-def document_facts(document: Any) -> DocumentFacts:
-    """What an open MuPDF document tells before any page is read."""
-    return DocumentFacts(
-        page_count=document.page_count,
-        title=_printable((document.metadata or {}).get("title") or ""),
-        outline=tuple(_outline(document)),
-        is_repaired=bool(document.is_repaired),
-    )
-
-
-def _outline(document: Any) -> Iterator[OutlineEntry]:
-    """The bookmarks that lead to a page and say something; a broken tree of them is none."""
-    try:
-        entries = document.get_toc(simple=True)
-    except (RuntimeError, ValueError, IndexError, AssertionError):
-        return
-    for level, title, page_number, *_ in entries[:LONGEST_OUTLINE]:
-        text = " ".join(_printable(title, instead=" ").split())[:LONGEST_ENTRY]
-        if text and 1 <= page_number <= document.page_count:
+def outline(entries: Iterable[tuple[int, str, int]], *, page_count: int) -> Iterator[OutlineEntry]:
+    """The bookmarks that say something and lead to a page, of levels, titles and page numbers."""
+    for level, title, page_number in entries:
+        text = " ".join(printable(title, instead=" ").split())[:LONGEST_ENTRY]
+        if text and 1 <= page_number <= page_count:
             yield OutlineEntry(level=level, title=text, page_number=page_number)
 
 
-def _printable(text: str, *, instead: str = "") -> str:
+def printable(text: str, *, instead: str = "") -> str:
+    """The text without control characters and the like."""
     return "".join(char if char.isprintable() else instead for char in text)
+
+
+def complaint(error: BaseException, *, path: Path | None = None, name: str = "") -> str:
+    """What an error of somebody else's library says, in one line; the user knows the file by its name, not its path."""
+    lines = str(error).strip().splitlines()
+    said = lines[0] if lines else type(error).__name__
+    return (said.replace(str(path), name) if path is not None else said)[:LONGEST_COMPLAINT]

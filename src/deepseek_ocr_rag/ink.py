@@ -27,6 +27,9 @@ of ten within 0.67 and 0.95."""
 WORD = 6
 """Heights of a line after which there is a gap between letters or words at the latest; rules have none."""
 
+DARK = 100
+"""A page of which most is under this shade is dark, with light letters."""
+
 SHADE = 32
 """By how much ink is darker than the paper around it."""
 
@@ -69,7 +72,8 @@ def find_ink(picture: Image.Image) -> Pixels:
     shades = np.asarray(grey).astype(np.int16)
     radius = max(3, min(max(grey.size) // 60, min(grey.size) // 40))
     around = np.asarray(grey.filter(ImageFilter.BoxBlur(radius))).astype(np.int16)
-    darker: Pixels = (around - shades if np.median(shades) > 100 else shades - around) > SHADE
+    is_light = 2 * sum(grey.histogram()[:DARK]) < shades.size
+    darker: Pixels = (around - shades if is_light else shades - around) > SHADE
     return darker
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
-from .geometry import Box
+from .geometry import Box, bounding_box
 from .ink import find_ink, find_lines
 from .recognition import Inked, InkRow
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 MARGIN = 0.007
 """How far over a place's edges ink is looked for, in fractions of the page: models are off by about 5/1000."""
+
+AROUND = 0.06
+"""How far around places specks are filtered out: as far as slanting rows reach, and more than the margin."""
 
 MOST_TILT = 3.0
 """Degrees up to which rows are levelled."""
@@ -57,12 +60,27 @@ def find_rows(picture: Image.Image, boxes: Sequence[Box]) -> tuple[Inked, ...]:
         picture: The upright page, at about 150 dpi.
         boxes: Places on that page, with text in one column.
     """
-    from PIL import ImageFilter
-
-    ink = find_ink(picture.convert("L").filter(ImageFilter.MedianFilter(3)))
+    ink = find_ink(_without_specks(picture.convert("L"), boxes))
     slope = _slope(_only_in(ink, boxes))
     levelled, above = _levelled(ink, slope)
     return tuple(_Place(levelled, box, slope, height=ink.shape[0], above=above).inked() for box in boxes)
+
+
+def _without_specks(grey: Image.Image, boxes: Sequence[Box]) -> Image.Image:
+    """The picture, filtered where it will be looked at: a whole page takes longer than all the rest."""
+    from PIL import ImageFilter
+
+    hull = bounding_box(boxes)
+    if hull is None:
+        return grey
+    reach = Box.from_fractions(
+        hull.left - AROUND, hull.top - AROUND, hull.right + AROUND, hull.bottom + AROUND
+    ).to_size(width=grey.width, height=grey.height)
+    left, top, right, bottom = (round(side) for side in reach)
+    filtered = grey.copy()
+    if left < right and top < bottom:
+        filtered.paste(grey.crop((left, top, right, bottom)).filter(ImageFilter.MedianFilter(3)), (left, top))
+    return filtered
 
 
 def _only_in(ink: Pixels, boxes: Sequence[Box]) -> Pixels:

@@ -18,12 +18,11 @@ import numpy as np
 from PIL import Image
 
 from .engines.embedded.ocr import RapidOcr, Reader, Tesseract, find_reader, rapidocr_installed
-from .engines.embedded.textlayer import LayerReport, inspect_layer
 from .errors import EngineUnavailable
 from .geometry import QuarterTurn
 from .ink import CAPITALS, Line, find_ink, find_lines, font_size, quantile, share_across
 from .modes import LONGEST, STRIP_SHORT, Look, gundam_side
-from .paging import OpenPage
+from .paging import OpenPage, is_blank
 
 Pixels = np.ndarray[Any, Any]
 
@@ -73,12 +72,6 @@ NO_READER = (
     "Its text seems to run down the page, and no OCR engine is installed that could tell which way up it stands."
 )
 
-PICTURE_SHARE = 0.6
-"""A page is a scan if pictures cover this share of it."""
-
-DRAWN = 20
-"""A page with more strokes than this is not a scan alone: print turned into curves is sharp at any size."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
@@ -88,6 +81,8 @@ class Measured:
     turn: QuarterTurn = 0
     picture: Image.Image | None = None
     """RGB or grey, filling what Gundam can use, where one had to be drawn."""
+    is_blank: bool = False
+    """Whether that picture shows no ink. Nothing else is looked for then, and nothing is said where none was drawn."""
     warnings: tuple[str, ...] = ()
 
 
@@ -109,18 +104,30 @@ class _View:
         return font_size(self.down if turn % 180 or self.share <= 1 - CLEAR else self.across)
 
 
-def measure(page: OpenPage, *, upright: bool) -> Measured:
-    """Look at a page that is not blank; ``upright`` is whether it may be turned."""
-    layer = inspect_layer(page.mupdf) if page.mupdf is not None else LayerReport("none")
-    if layer.verdict in ("text", "garbage"):  # glyphs without Unicode still have a size and a direction
-        turn = _quarter(layer.turn - page.rotation) if upright else 0
-        size, characters = _layer_text(page.mupdf)
+def measure(page: OpenPage, *, upright: bool, sizes: bool = True) -> Measured:
+    """Look at a page.
+
+    Args:
+        page: The page.
+        upright: Whether it may be turned.
+        sizes: Whether the size and amount of its text are wanted. Where a text layer tells how it stands, it costs
+            less to leave them out.
+    """
+    turn = _layer_turn(page)
+    if turn is not None:
+        turn = turn if upright else 0
         look = _look(page, turn)
+        if not sizes:
+            return Measured(look=look, turn=turn)
+        size, characters = _layer_text(page)
         return Measured(look=replace(look, text_height=size / max(look.height, 1.0), characters=characters), turn=turn)
-    look = replace(_look(page, 0), pixels=original_pixels(page))
-    seen = _view(page, look, _viewing_side(look))
+    look = replace(_look(page, 0), pixels=page.pixels())
+    shown = _shown(page, look, _viewing_side(look))
+    if is_blank(page, shown):
+        return Measured(look=look, is_blank=True)
+    seen = _view(shown)
     if 0 < seen.font_size() * CAPITALS < FAINT:
-        seen = _view(page, look, 2 * _viewing_side(look))
+        seen = _view(_shown(page, look, 2 * _viewing_side(look)))
     turn, notes = _safe_turn(seen.picture, seen.ink, seen.share) if upright else (0, ())
     picture = seen.picture.rotate(-turn, expand=True) if turn else seen.picture
     size = seen.font_size(turn) / picture.height
@@ -128,57 +135,52 @@ def measure(page: OpenPage, *, upright: bool) -> Measured:
     return Measured(look=turned, turn=turn, picture=picture, warnings=notes)
 
 
+def _layer_turn(page: OpenPage) -> QuarterTurn | None:
+    """The clockwise turn after which the page reads upright, by a text layer that can be believed, or None."""
+    plain = page.plain_turn()
+    if plain is not None or page.mupdf is None:
+        return plain
+    from .engines.embedded.textlayer import inspect_layer
+
+    layer = inspect_layer(page.mupdf)
+    believed = layer.verdict in ("text", "garbage")  # glyphs without Unicode still have a size and a direction
+    return _quarter(layer.turn - page.rotation) if believed else None
+
+
 def _viewing_side(look: Look) -> int:
     """Pixels of the longer side that Gundam can use; of a strip more, as its width has to show letters."""
     return round(max(gundam_side(look), STRIP_SHORT * look.long / look.short))
 
 
-def _view(page: OpenPage, look: Look, side: int) -> _View:
+def _shown(page: OpenPage, look: Look, side: int) -> Image.Image:
     largest = math.sqrt(LARGEST_LOOK * look.long / look.short)
-    picture = page.picture(long_side=max(1, int(min(side, look.pixels or LONGEST, LONGEST, largest))))
+    return page.picture(long_side=max(1, int(min(side, look.pixels or LONGEST, LONGEST, largest))))
+
+
+def _view(picture: Image.Image) -> _View:
     ink = find_ink(picture)
     return _View(picture, ink, list(find_lines(ink, STRIP)), list(find_lines(ink.T, STRIP)))
-
-
-def original_pixels(page: OpenPage) -> int:
-    """Pixels of the longer side of the picture or scan that a page is; 0 where it is drawn and has no such limit."""
-    if page.mupdf is None:
-        return int(max(page.width, page.height))
-    rect = page.mupdf.rect
-    drawn = [kind for kind, _ in page.mupdf.get_bboxlog() if kind in ("fill-path", "stroke-path", "fill-shade")]
-    if len(drawn) > DRAWN:
-        return 0
-    covered, density = 0.0, 0.0
-    for image in page.mupdf.get_image_info():
-        x0, y0, x1, y1 = image["bbox"]
-        area = abs((x1 - x0) * (y1 - y0))
-        share = area / max(1.0, rect.width * rect.height)
-        covered += share
-        if share > 0.1:
-            density = max(density, math.sqrt(image["width"] * image["height"] / area))
-    return round(density * max(page.width, page.height)) if covered >= PICTURE_SHARE else 0
 
 
 def _look(page: OpenPage, turn: QuarterTurn) -> Look:
     return Look(width=page.height, height=page.width) if turn % 180 else Look(width=page.width, height=page.height)
 
 
-def _layer_text(page: Any) -> tuple[float, int]:
+def _layer_text(page: OpenPage) -> tuple[float, int]:
     """Font size of the smallest ordinary text in points, and how many characters there are.
 
     Ideographs count threefold: each costs the model about a token, of which other scripts need one for four characters.
     """
     spans: list[tuple[float, int, int]] = []
     lines: list[tuple[float, int]] = []
-    for block in page.get_text("dict", flags=0)["blocks"]:
-        for line in block.get("lines", ()):
-            parts = [(float(span["size"]), span["text"]) for span in line["spans"] if span["text"].strip()]
-            spans += [(size, len("".join(text.split())), _ideographs(text)) for size, text in parts]
-            for size in {size for size, _ in parts}:
-                words = " ".join(text for other, text in parts if other == size).split()
-                length, dense = sum(map(len, words)), any(map(_ideographs, words))
-                if length >= LINE_CHARACTERS and (len(words) >= LINE_WORDS or dense):
-                    lines.append((size, length))
+    for line in page.lines():
+        parts = [(size, text) for size, text in line if text.strip()]
+        spans += [(size, len("".join(text.split())), _ideographs(text)) for size, text in parts]
+        for size in {size for size, _ in parts}:
+            words = " ".join(text for other, text in parts if other == size).split()
+            length, dense = sum(map(len, words)), any(map(_ideographs, words))
+            if length >= LINE_CHARACTERS and (len(words) >= LINE_WORDS or dense):
+                lines.append((size, length))
     counts = [count for _, count, _ in spans]
     middle = quantile([size for size, _, _ in spans], counts, 0.5)
     whole = [(size, count) for size, count, _ in spans if size >= STRAY * middle]
@@ -195,7 +197,7 @@ def _small(sizes: Sequence[tuple[float, int]], share: float) -> float:
 
 
 def _ideographs(text: str) -> int:
-    return sum(char >= "\u2e80" for char in text)
+    return 0 if text.isascii() else sum(char >= "\u2e80" for char in text)
 
 
 def _safe_turn(picture: Image.Image, ink: Pixels, share: float) -> tuple[QuarterTurn, tuple[str, ...]]:

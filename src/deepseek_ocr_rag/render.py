@@ -1,21 +1,25 @@
 """Pages out of files, by worker processes that can be killed.
 
-A pool keeps a few workers (:mod:`deepseek_ocr_rag.worker`), each with one document open, and gives a page to the
-worker that has its document open where one is idle. A page over its time, or one that takes its worker down, is an
-error of that page; the worker is replaced.
+A pool keeps a few workers (:mod:`deepseek_ocr_rag.worker`), each with a few documents open, and gives a page to a
+worker that has its document open where one is idle. A page over its time or its memory, or one that takes its worker
+down, is an error of that page; the worker is replaced.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tempfile
+from array import array
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from operator import le
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
 import anyio
 from anyio.abc import Process
@@ -23,12 +27,24 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from . import errors
 from .errors import DeepSeekOCRError, PageFailed
-from .recognition import DocumentFacts, PageImage, PageRequest
+from .limits import Limits
+from .recognition import DocumentFacts, PageImage, PageRequest, Words
 from .serial import from_dict, to_dict
 from .source import Source
-from .worker import FRAME, MAX_HEADER, MAX_PAYLOAD, Message, pack
+from .worker import FRAME, MOST_OPEN, Message, Setup, pack
 
 START_SECONDS = 60.0
+
+DYING_SECONDS = 2.0
+"""A process whose pipe has ended is gone in no time."""
+
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""NumPy has no use for more here; on a machine of many cores their stacks would fill the worker's address space."""
+
+FACTS_BYTES = 32 << 20
+"""What a file says of itself may come to this, however little a page may."""
+
+_LIMITS = Limits()
 
 BOOT = """
 import sys, types
@@ -46,12 +62,25 @@ class WorkerPool:
 
     Args:
         size: How many worker processes at most. They start when first needed.
-        page_seconds: Time limit of one page, opening included.
+        limits: Seconds, memory, pixels and bytes of a page.
+        renderer: The library that draws documents: ``mupdf``, or ``pdfium`` for PDFs alone.
+        page_seconds: Time limit of one page, opening included, instead of the limits' own.
     """
 
-    def __init__(self, *, size: int, page_seconds: float) -> None:
-        self._size = size
-        self._page_seconds = page_seconds
+    def __init__(
+        self,
+        *,
+        size: int,
+        limits: Limits = _LIMITS,
+        renderer: Literal["mupdf", "pdfium"] = "mupdf",
+        page_seconds: float | None = None,
+    ) -> None:
+        if page_seconds is not None:
+            limits = replace(limits, page_seconds=page_seconds)
+        self._setup = Setup(
+            limits=limits,
+            renderer=renderer,
+        )
         self._idle: list[_Worker] = []
         self._places = anyio.Semaphore(size)
 
@@ -88,10 +117,16 @@ class WorkerPool:
             "request": to_dict(request),
             **_address(source, password),
         }
-        header, data = await self._ask(source, message)
-        page = _mapping(header["page"])
-        page["data"] = data
-        return from_dict(PageImage, page)
+        header, payload = await self._ask(source, message)
+        try:
+            return visited(header, payload)
+        except (ValueError, TypeError) as error:
+            raise PageFailed(
+                f"came back from its worker process as what no page is ({error}).",
+                source=source.name,
+                page_number=page_number,
+                hint="The file may be hostile; the other pages are not affected.",
+            ) from error
 
     async def _ask(self, source: Source, message: Message) -> tuple[Message, bytes]:
         async with self._places:
@@ -101,29 +136,34 @@ class WorkerPool:
             except BaseException:
                 await worker.stop()  # its pipe holds half an answer: never use it again
                 raise
-            self._idle.append(worker)
+            if reply.get("retires"):
+                await worker.stop()
+            else:
+                self._idle.append(worker)
         if "error" in reply:
             raise _rebuilt(reply)
         return reply, data
 
     def _take(self, path: Path) -> _Worker:
-        for worker in self._idle:
-            if worker.path == path:
-                self._idle.remove(worker)
-                return worker
-        worker = self._idle.pop(0) if self._idle else _Worker()
-        worker.path = path
+        """An idle worker that has the file open, or the one that has been idle for longest, or a new one."""
+        worker = next((worker for worker in self._idle if path in worker.paths), None)
+        if worker is None:
+            worker = self._idle[0] if self._idle else _Worker(self._setup)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        worker.opens(path)
         return worker
 
     async def _call(self, worker: _Worker, message: Message) -> tuple[Message, bytes]:
         number = message.get("page_number")
         place: dict[str, Any] = {"source": str(message["name"]), "page_number": number}
+        seconds = self._setup.limits.page_seconds
         try:
-            with anyio.fail_after(self._page_seconds + (0 if worker.is_started else START_SECONDS)):
+            with anyio.fail_after(seconds + (0 if worker.is_started else START_SECONDS)):
                 return await worker.call(message)
         except TimeoutError as error:
             raise PageFailed(
-                f"took longer than {self._page_seconds:.0f} s and was given up.",
+                f"took longer than {seconds:.0f} s and was given up.",
                 hint="Raise page_seconds=..., or leave the page out with pages=...",
                 **place,
             ) from error
@@ -133,9 +173,11 @@ class WorkerPool:
             anyio.BrokenResourceError,
             anyio.ClosedResourceError,
             OSError,
+            ValueError,
         ) as error:
+            why = await worker.last_words()
             raise PageFailed(
-                f"made the worker process die{worker.last_words()}.",
+                f"made the worker process die{why.replace(str(message['path']), str(message['name']))}.",
                 hint="The page may be damaged; the other pages are not affected.",
                 **place,
             ) from error
@@ -144,8 +186,9 @@ class WorkerPool:
 class _Worker:
     """One child process and its two pipes."""
 
-    def __init__(self) -> None:
-        self.path: Path | None = None
+    def __init__(self, setup: Setup) -> None:
+        self.paths: list[Path] = []
+        self._setup = setup
         self._process: Process | None = None
         self._log: IO[bytes] | None = None
         self._reader: BufferedByteReceiveStream | None = None
@@ -153,6 +196,10 @@ class _Worker:
     @property
     def is_started(self) -> bool:
         return self._process is not None
+
+    def opens(self, path: Path) -> None:
+        """Note that the file is the last that it was asked about; it keeps a few open."""
+        self.paths = [*(kept for kept in self.paths if kept != path), path][-MOST_OPEN:]
 
     async def call(self, message: Message) -> tuple[Message, bytes]:
         if self._process is None:
@@ -162,7 +209,7 @@ class _Worker:
             raise anyio.ClosedResourceError
         await process.stdin.send(pack(message))
         header_size, payload_size = FRAME.unpack(await reader.receive_exactly(FRAME.size))
-        if header_size > MAX_HEADER or payload_size > MAX_PAYLOAD:
+        if header_size + payload_size > self._most_bytes:
             raise anyio.BrokenResourceError
         header = json.loads(await reader.receive_exactly(header_size))
         payload = await reader.receive_exactly(payload_size) if payload_size else b""
@@ -182,23 +229,53 @@ class _Worker:
             if log is not None:
                 log.close()
 
-    def last_words(self) -> str:
-        """The end of what the process wrote to its standard error, for the message about its death."""
-        if self._log is None:
+    async def last_words(self) -> str:
+        """Why the process died: the signal that ended it, or the end of what it wrote to its standard error."""
+        if self._process is None or self._log is None:
             return ""
+        with anyio.move_on_after(DYING_SECONDS):
+            ended = await self._process.wait()
+            if ended < 0:
+                return f" ({_SIGNALS.get(-ended, f'signal {-ended}')})"
         self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, self._log.tell() - 500))
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return f" ({lines[-1]})" if lines else ""
 
+    @property
+    def _most_bytes(self) -> int:
+        return max(self._setup.limits.max_page_bytes, FACTS_BYTES)
+
     async def _start(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
+        setup = json.dumps(to_dict(replace(self._setup, parent=os.getpid())))
         # -P keeps the user's folder out of the module path: a file of theirs named json.py must not break us.
         self._process = await anyio.open_process(
-            [sys.executable, "-P", "-c", BOOT, str(Path(__file__).parent)], stderr=self._log
+            [sys.executable, "-P", "-c", BOOT, str(Path(__file__).parent), setup],
+            stderr=self._log,
+            env=ONE_THREAD | os.environ,
         )
         if self._process.stdout is not None:
             self._reader = BufferedByteReceiveStream(self._process.stdout)
+
+
+def visited(header: Message, payload: bytes) -> PageImage:
+    """The page of a worker's answer, which may be that of a file that took it over.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    page, texts, size = _mapping(header.get("page")), header.get("texts"), header.get("picture")
+    if not isinstance(size, int) or not 0 <= size <= len(payload):
+        raise ValueError("a page's picture has a size")
+    if not isinstance(texts, list) or not all(map(str.__instancecheck__, texts)):
+        raise ValueError("a page's words have texts")
+    data, sides = payload[:size], array("d")
+    sides.frombytes(payload[size:])
+    upright = all(map(le, sides[::4], sides[2::4])) and all(map(le, sides[1::4], sides[3::4]))  # no NaN is
+    if not upright or min(sides, default=0) < 0 or max(sides, default=0) > 1:
+        raise ValueError("a word's box is not ordered inside the page")
+    return replace(from_dict(PageImage, page | {"data": data}), words=Words(texts, sides))
 
 
 def _address(source: Source, password: str) -> Message:
@@ -221,6 +298,9 @@ def _rebuilt(reply: Mapping[str, object]) -> DeepSeekOCRError:
         page_number=number if isinstance(number, int) else None,
         hint=str(reply["hint"]),
     )
+
+
+_SIGNALS = {member.value: member.name for member in signal.Signals}
 
 
 def _mapping(value: object) -> dict[str, Any]:
