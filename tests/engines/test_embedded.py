@@ -16,12 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepseek_ocr_rag.engines.embedded.grids import table_of
+from deepseek_ocr_rag.engines.embedded.grids import places_of, table_of_places
 from deepseek_ocr_rag.engines.embedded.layout import find_regions
 from deepseek_ocr_rag.engines.embedded.lines import code_text, rows_of, running_text, split_list
+from deepseek_ocr_rag.engines.embedded.ocr import RapidOcr
 from deepseek_ocr_rag.engines.embedded.order import reading_order
+from deepseek_ocr_rag.engines.embedded.piece import Piece
 from deepseek_ocr_rag.engines.embedded.reading import _read_words
-from deepseek_ocr_rag.engines.embedded.textlayer import Piece, inspect_layer, read_pieces
+from deepseek_ocr_rag.engines.embedded.textlayer import inspect_layer, read_pieces
 from deepseek_ocr_rag.engines.embedded.wordboxes import pieces_of, sharpened, strip_of, with_zeros
 from deepseek_ocr_rag.geometry import Box, QuarterTurn
 from deepseek_ocr_rag.tables import table_markdown
@@ -283,7 +285,8 @@ def test_lines_of_a_table_are_those_of_its_cells() -> None:
     words = [("a|b", 10, 0), ("c", 60, 0), ("long", 10, 20), ("cell", 10, 32), ("d", 60, 20)]
     pieces = [piece(text, x, y, number) for number, (text, x, y) in enumerate(words)]
     grid = SimpleNamespace(v_lines=[0, 50, 100], h_lines=[0, 15, 50])
-    found = table_of({"table_grid": grid, "group_bbox": (0, 0, 100, 50)}, pieces, to_box=places, source="ocr")
+    cells = places_of({"table_grid": grid, "group_bbox": (0, 0, 100, 50)}, pieces)
+    found = table_of_places(cells, to_box=places, source="ocr")
     assert found is not None
     table, text, lines = found
     assert text == table_markdown(table)
@@ -384,3 +387,21 @@ def test_every_word_is_in_exactly_one_region(sample: tuple[Path, dict[str, objec
                 "".join("".join(c.text.split()) for r in regions if r.table for c in r.table.cells).replace("-", "")
             )
             assert sorted(heard + cells) == said
+
+
+def test_the_detector_looks_once_and_its_answer_is_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rapidocr", reason="OCR needs the [local] extra")
+    page = drawn("The samples of the river were taken", "by thirty stations in the spring.", fontsize=16)
+    pixels = page.get_pixmap(dpi=100)
+    picture = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
+    reader = RapidOcr(1)
+    plain = reader._engine(np.asarray(picture)[:, :, ::-1].copy())
+    looks: list[object] = []
+    detector = reader._detector()
+    session = detector.session
+    monkeypatch.setattr(detector, "session", lambda pixels: looks.append(1) or session(pixels))
+    assert (reader.turn(picture), round(reader.skew(picture))) == (0, 0)
+    words = [piece.text for piece in reader.read(picture)]
+    assert words == " ".join(plain.txts).split()
+    assert len(looks) == 1
+    assert reader._engine.text_det is detector

@@ -1,4 +1,4 @@
-"""A table's words into cells, by the grid that the layout model found."""
+"""A table's words into cells: by the grid that the layout model found, or as whoever calls knows."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from ...document import Cell, Line, LineSource, Table
 from ...headrows import with_header
 from ...tables import escaped, table_markdown_spans
 from .lines import Row, ToBox, line_of, rows_of
-from .textlayer import Piece
+from .piece import Piece
 
 Place = tuple[int, int, int, int]
 """Row and column where a cell begins, and behind which it ends."""
 
 
-def table_of(
-    group: Any, pieces: Sequence[Piece], *, to_box: ToBox, source: LineSource
-) -> tuple[Table, str, tuple[Line, ...]] | None:
-    """The table of a layout group, its markdown and the lines of that, or None where its grid is none.
-
-    A grid has two rows and two columns at least. No line reaches over the border of a cell.
-    """
+def places_of(group: Any, pieces: Sequence[Piece]) -> list[tuple[Place, Piece]]:
+    """The cell of each word of a layout group, by the grid that the model found; none where it found none."""
     grid = group.get("table_grid")
     if grid is None or not pieces:
-        return None
+        return []
     left, top = group["group_bbox"][:2]
     columns = [left + edge for edge in grid.v_lines]
     rows = [top + edge for edge in grid.h_lines]
-    places = _places(group, pieces, columns=columns, rows=rows)
+    return _places(group, pieces, columns=columns, rows=rows)
+
+
+def table_of_places(
+    places: Sequence[tuple[Place, Piece]], *, to_box: ToBox, source: LineSource
+) -> tuple[Table, str, tuple[Line, ...]] | None:
+    """The table of words whose cells are known, its markdown and the lines of that, or None where it is none.
+
+    A table has two rows and two columns at least. No line reaches over the border of a cell.
+    """
     cells = _resolve(places)
-    table = _table(cells, to_box)
+    table = _table(cells, to_box) if cells else None
     if table is None:
         return None
     text, spans = table_markdown_spans(table)

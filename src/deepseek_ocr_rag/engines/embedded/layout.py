@@ -11,16 +11,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pymupdf
-import pymupdf.layout
 
 from ...document import LineSource
 from ...geometry import Box, bounding_box
 from ...recognition import Region
-from .grids import table_of
+from .grids import Place, places_of, table_of_places
 from .lines import Row, code_text, font_size, is_bold, rows_of, running_text, runs_of, split_list
+from .model import layout_groups
 from .order import reading_order
-from .textlayer import Piece
+from .piece import Piece
 
 COLUMN_GAP = 0.008
 """The narrowest gap between columns, as a share of the page's width: 5 pt on A4."""
@@ -52,7 +53,13 @@ class Frame:
 
     def box(self, pieces: Iterable[Piece]) -> Box:
         """The box around words, as fractions of the upright page, tilted back word by word."""
-        whole = bounding_box(self.tilted((p.x0, p.y0, p.x1, p.y1)) for p in pieces)
+        corners = [(p.x0, p.y0, p.x1, p.y1) for p in pieces]
+        if len(corners) == 1:
+            return self.tilted(corners[0])
+        if not self.skew:
+            x0, y0, x1, y1 = zip(*corners, strict=True)
+            return self.tilted((min(x0), min(y0), max(x1), max(y1)))
+        whole = bounding_box(self.tilted(each) for each in corners)
         assert whole is not None  # noqa: S101 - regions are made of words; tells the type checker
         return whole
 
@@ -65,7 +72,10 @@ class Frame:
             right = self.width / 2 + middle_x * cosine - middle_y * sine - (x0 + x1) / 2
             down = self.height / 2 + middle_x * sine + middle_y * cosine - (y0 + y1) / 2
             x0, y0, x1, y1 = x0 + right, y0 + down, x1 + right, y1 + down
-        return Box.from_size((x0, y0, x1, y1), width=self.width, height=self.height)
+        left, top, right, bottom = x0 / self.width, y0 / self.height, x1 / self.width, y1 / self.height
+        if 0.0 <= left <= right <= 1.0 and 0.0 <= top <= bottom <= 1.0:  # as a rule, and a page has thousands
+            return Box(left=left, top=top, right=right, bottom=bottom)
+        return Box.from_fractions(left, top, right, bottom)
 
 
 def find_regions(page: Any, pieces: Sequence[Piece], *, source: LineSource, skew: float = 0.0) -> list[Region]:
@@ -102,9 +112,8 @@ def picture_page(width: float, height: float, pieces: Sequence[Piece], picture: 
 
 
 def _groups(page: Any) -> list[_Group]:
-    page.get_layout(return_raw=True)
     groups = []
-    for raw in page.layout_information or ():
+    for raw in layout_groups(page):
         x0, y0, x1, y1 = (float(edge) for edge in raw["group_bbox"][:4])
         groups.append(_Group(str(raw["class_name"]), (x0, y0, x1, y1), raw))
     return groups
@@ -116,12 +125,11 @@ def _hand_out(pieces: Sequence[Piece], groups: list[_Group]) -> None:
     Words of none become paragraphs of their own at the end of ``groups``.
     """
     segments = [(box, group) for group in groups for box in group.raw.get("bboxes", ())]
+    holders = _first_holders([box for box, _ in segments], pieces)
     by_area = sorted(groups, key=lambda group: (group.box[2] - group.box[0]) * (group.box[3] - group.box[1]))
     homeless: dict[int, list[Piece]] = {}
-    for piece in pieces:
-        x, y = piece.middle
-        group = next((g for (x0, y0, x1, y1), g in segments if x0 <= x <= x1 and y0 <= y <= y1), None)
-        group = group or next((g for g in by_area if _holds(g.box, x, y)), None)
+    for piece, holder in zip(pieces, holders, strict=True):
+        group = segments[holder][1] if holder >= 0 else next((g for g in by_area if _holds(g.box, *piece.middle)), None)
         if group is None:
             homeless.setdefault(piece.block, []).append(piece)
         else:
@@ -129,6 +137,17 @@ def _hand_out(pieces: Sequence[Piece], groups: list[_Group]) -> None:
     for block in homeless.values():
         box = (min(p.x0 for p in block), min(p.y0 for p in block), max(p.x1 for p in block), max(p.y1 for p in block))
         groups.append(_Group("text", box, {}, block))
+
+
+def _first_holders(boxes: Sequence[Sequence[float]], pieces: Sequence[Piece]) -> list[int]:
+    """For each word the first box that holds its middle, or -1."""
+    if not boxes:
+        return [-1] * len(pieces)
+    x, y = np.array([piece.middle for piece in pieces], dtype=float).reshape(-1, 2, 1).swapaxes(0, 1)
+    x0, y0, x1, y1 = np.array([box[:4] for box in boxes], dtype=float).T
+    inside = (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
+    found: list[int] = np.where(inside.any(axis=1), inside.argmax(axis=1), -1).tolist()
+    return found
 
 
 def _holds(box: tuple[float, float, float, float], x: float, y: float) -> bool:
@@ -148,14 +167,14 @@ def _regions_of(group: _Group, frame: Frame) -> list[Region]:
         return [_picture(group, frame)]
     if not group.pieces:
         return []
-    if group.label == "table" and (region := _table(group, frame)):
+    if group.label == "table" and (region := table_region(places_of(group.raw, group.pieces), group.pieces, frame)):
         return [region]
     rows = rows_of(group.pieces)
     label = "text" if group.label in ("table", "picture") else group.label
     if label == "text" and len(rows) > 1 and all(piece.mono for piece in group.pieces):
-        return [_text_region("code", rows, frame)]
+        return [text_region("code", rows, frame)]
     items = split_list(rows) if label == "list-item" else runs_of(rows)
-    return [_text_region(label, item, frame) for item in items]
+    return [text_region(label, item, frame) for item in items]
 
 
 def _picture(group: _Group, frame: Frame) -> Region:
@@ -163,19 +182,21 @@ def _picture(group: _Group, frame: Frame) -> Region:
     box = frame.tilted(group.box)
     if not group.pieces:
         return Region(label=group.label, text="", boxes=(box,))
-    region = _text_region(group.label, rows_of(group.pieces), frame)
+    region = text_region(group.label, rows_of(group.pieces), frame)
     return Region(label=group.label, text=region.text, boxes=(box,), lines=region.lines, font_size=region.font_size)
 
 
-def _table(group: _Group, frame: Frame) -> Region | None:
-    found = table_of(group.raw, group.pieces, to_box=frame.box, source=frame.source)
+def table_region(places: Sequence[tuple[Place, Piece]], pieces: Sequence[Piece], frame: Frame) -> Region | None:
+    """A table of words whose cells are known, or None where they are none."""
+    found = table_of_places(places, to_box=frame.box, source=frame.source)
     if found is None:
         return None
     table, text, lines = found
-    return Region(label=group.label, text=text, boxes=(frame.box(group.pieces),), lines=lines, table=table)
+    return Region(label="table", text=text, boxes=(frame.box(pieces),), lines=lines, table=table)
 
 
-def _text_region(label: str, rows: Sequence[Row], frame: Frame) -> Region:
+def text_region(label: str, rows: Sequence[Row], frame: Frame) -> Region:
+    """A run of text, or code, with its lines and how it looks."""
     pieces = [piece for row in rows for piece in row]
     if label == "code":
         text, lines = code_text(rows, to_box=frame.box, source=frame.source)

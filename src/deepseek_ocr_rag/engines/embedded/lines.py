@@ -7,13 +7,17 @@ import statistics
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-from ...document import Line, LineSource, LineWord
+from ...document import Line, LineSource
 from ...geometry import Box
+from ...linewords import DIGITS, LineWords
 from .order import reading_order
-from .textlayer import Piece
+from .piece import Piece
 
 Row = list[Piece]
 """The words of one visual line, from left to right."""
+
+Extent = tuple[float, float, float, float]
+"""Left, top, right and bottom of what a row shows, in points."""
 
 ToBox = Callable[[Iterable[Piece]], Box]
 
@@ -33,18 +37,20 @@ def rows_of(pieces: Sequence[Piece]) -> list[Row]:
     written: dict[int, Row] = {}
     for piece in pieces:
         written.setdefault(piece.line, []).append(piece)
-    rows: list[Row] = []
+    rows: list[tuple[Row, Extent]] = []
     beside = 0
-    for row in sorted(written.values(), key=lambda row: (_middle(row), row[0].x0)):
-        neighbour = next((other for other in reversed(rows[-3:]) if _level(other, row)), None)
-        beside += neighbour is not None
-        if neighbour is not None and _gap(neighbour, row) < 4 * max(piece.size for piece in row):
-            neighbour += row
+    measured = [(row, _extent(row)) for row in written.values()]
+    for row, extent in sorted(measured, key=lambda entry: (entry[1][1] + entry[1][3], entry[0][0].x0)):
+        near = next((at for at in range(len(rows) - 1, max(len(rows) - 4, -1), -1) if _level(rows[at][1], extent)), -1)
+        beside += near >= 0
+        if near >= 0 and _gap(rows[near][1], extent) < 4 * max([piece.size for piece in row]):
+            joined = rows[near][0] + row
+            rows[near] = (joined, _extent(joined))
         else:
-            rows.append(list(row))
+            rows.append((list(row), extent))
     if beside > max(3, 0.3 * len(written)):
         return _column_rows(list(written.values()))
-    return [_across(row) for row in rows]
+    return [_across(row) for row, _ in rows]
 
 
 def _across(row: Row) -> Row:
@@ -52,6 +58,8 @@ def _across(row: Row) -> Row:
     parts: dict[int, Row] = {}
     for piece in row:
         parts.setdefault(piece.line, []).append(piece)
+    if len(parts) == 1:
+        return row
     letters = "".join(piece.text for piece in row)
     leftwards = sum(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters) * 2 > len(letters)
     ordered = sorted(parts.values(), key=lambda part: min(piece.x0 for piece in part), reverse=leftwards)
@@ -101,13 +109,16 @@ def line_of(row: Row, texts: Sequence[str], *, at: int, to_box: ToBox, source: L
 
     Words whose place is a guess are not among the line's words.
     """
-    words, end = [], at
+    spans: list[int] = []
+    sides: list[float] = []
+    end = at
     for piece, shown in zip(row, texts, strict=True):
         if shown and piece.is_placed:
-            words.append(LineWord.at(end, end + len(shown), to_box((piece,))))
+            spans += (end, end + len(shown))
+            sides += [round(side, DIGITS) for side in to_box((piece,)).as_tuple()]
         end += len(shown) + 1
     text = " ".join(texts)
-    return text, Line(start=at, end=at + len(text), box=to_box(row), source=source, words=tuple(words))
+    return text, Line(start=at, end=at + len(text), box=to_box(row), source=source, words=LineWords(spans, sides))
 
 
 def code_text(rows: Sequence[Row], *, to_box: ToBox, source: LineSource) -> tuple[str, list[Line]]:
@@ -155,7 +166,10 @@ def is_wide(letter: str) -> bool:
 
 def _without_soft_hyphens(row: Row) -> list[str]:
     """The words of a line: soft hyphens are invisible in it; one at its end joins the word with the next line's."""
-    texts = [piece.text.replace("\u00ad", "") for piece in row]
+    texts = [piece.text for piece in row]
+    if not any(["\u00ad" in text for text in texts]):  # noqa: C419 - a list is quicker
+        return texts
+    texts = [text.replace("\u00ad", "") for text in texts]
     if row[-1].text.endswith("\u00ad"):
         texts[-1] += "\u00ad"
     return texts
@@ -181,17 +195,21 @@ def _middle(row: Row) -> float:
     return (min(piece.y0 for piece in row) + max(piece.y1 for piece in row)) / 2
 
 
-def _level(one: Row, other: Row) -> bool:
-    """Whether two rows stand on one line: they overlap by more than half of the lower one's height."""
-    top, bottom = min(p.y0 for p in one), max(p.y1 for p in one)
-    other_top, other_bottom = min(p.y0 for p in other), max(p.y1 for p in other)
-    common = min(bottom, other_bottom) - max(top, other_top)
-    return common > 0.5 * min(bottom - top, other_bottom - other_top)
-
-
-def _gap(one: Row, other: Row) -> float:
-    """Horizontal distance between two rows, negative where they overlap."""
-    return max(
-        min(p.x0 for p in other) - max(p.x1 for p in one),
-        min(p.x0 for p in one) - max(p.x1 for p in other),
+def _extent(row: Row) -> Extent:
+    return (
+        min([piece.x0 for piece in row]),
+        min([piece.y0 for piece in row]),
+        max([piece.x1 for piece in row]),
+        max([piece.y1 for piece in row]),
     )
+
+
+def _level(one: Extent, other: Extent) -> bool:
+    """Whether two rows stand on one line: they overlap by more than half of the lower one's height."""
+    common = min(one[3], other[3]) - max(one[1], other[1])
+    return common > 0.5 * min(one[3] - one[1], other[3] - other[1])
+
+
+def _gap(one: Extent, other: Extent) -> float:
+    """Horizontal distance between two rows, negative where they overlap."""
+    return max(other[0] - one[2], one[0] - other[2])

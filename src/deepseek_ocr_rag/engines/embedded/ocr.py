@@ -15,7 +15,9 @@ import re
 import shutil
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,7 +25,7 @@ from PIL import Image
 
 from ...errors import EngineUnavailable
 from ...geometry import QuarterTurn
-from .textlayer import Piece
+from .piece import Piece
 from .wordboxes import Strip, pieces_of, sharpened, strip_of
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ FINE_DETECTION_SIDE = 1920
 
 SMALL_PRINT = 12.0
 """Lines lower than this in the detector's own pixels are small print."""
+
+DENSE, DENSE_PADDING = 300, 160
+"""On a page with more lines than that, they are short, mostly a table's numbers. RapidOCR pads each to 320 pixels for
+reading; half of it is half of the time, which is long on the largest tables. Lone signs are read worse with less."""
 
 MIN_SCORE = 0.4
 SURE_SCORE = 0.9
@@ -102,6 +108,7 @@ class RapidOcr:
         from rapidocr import RapidOCR
 
         self._seen: tuple[Image.Image, int, list[Strip]] | None = None
+        self._answer: Any = None
         self._engine = RapidOCR(
             params={
                 "Global.use_cls": False,
@@ -110,6 +117,7 @@ class RapidOcr:
                 "Global.max_side_len": 4000,
                 "Det.limit_type": "max",
                 "Det.limit_side_len": DETECTION_SIDE,
+                "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,  # kept memory: a fifth off, the same answers
                 "EngineConfig.onnxruntime.intra_op_num_threads": threads,
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             }
@@ -148,8 +156,10 @@ class RapidOcr:
         """Words of an upright picture, boxes in its pixels."""
         import numpy as np
 
-        self._detector().limit_side_len = self._detection_side(picture)
-        answer = self._engine(_array(picture), return_word_box=True)
+        side = self._detection_side(picture)
+        lines = self._detect(picture, side)
+        with self._detected(), self._padded(DENSE_PADDING if len(lines) > DENSE else 0):
+            answer = self._engine(_array(picture), return_word_box=True)
         if getattr(answer, "boxes", None) is None or answer.txts is None:
             return []
         gray = np.asarray(picture.convert("L"))
@@ -176,9 +186,37 @@ class RapidOcr:
         detector = self._detector()
         detector.limit_side_len = side
         found = detector(_array(picture))
+        self._answer = found
         strips = [strip_of(quad) for quad in found.boxes] if found.boxes is not None else []
         self._seen = (picture, side, strips)
         return strips
+
+    @contextmanager
+    def _detected(self) -> Iterator[None]:
+        """The engine asks its detector about the picture that was looked at last; the answer is known."""
+        detector, answer = self._detector(), self._answer
+
+        def known(pixels: Pixels) -> Any:
+            # The engine pads flat pictures and makes large ones smaller; then it has to look for itself.
+            is_same = answer.img is not None and pixels.shape == answer.img.shape
+            return deepcopy(answer) if is_same else detector(pixels)  # a copy, since the engine changes it
+
+        self._engine.text_det = known
+        try:
+            yield
+        finally:
+            self._engine.text_det = detector
+
+    @contextmanager
+    def _padded(self, width: int) -> Iterator[None]:
+        """Lines are padded to so many pixels of width; 0 for as many as RapidOCR finds best."""
+        recognizer = self._engine._load_rec_model()  # noqa: SLF001 - it has no option for it
+        usual = recognizer.rec_image_shape
+        recognizer.rec_image_shape = [*usual[:2], width or usual[2]]
+        try:
+            yield
+        finally:
+            recognizer.rec_image_shape = usual
 
     def _detector(self) -> Any:
         return self._engine._load_det_model()  # noqa: SLF001 - the only way to use the detector alone

@@ -1,25 +1,31 @@
 """The embedded engine, as it runs inside the worker process: a page in, labelled regions out, offline.
 
 Pages with a text layer that can be believed are read from it; all others by OCR. Both ways end in the same layout
-model, and in boxes as fractions of the page as displayed, whichever way up the text stands on it.
+model, or for text by choice in geometry alone, and in boxes as fractions of the page as displayed, whichever way up the
+text stands on it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from PIL import Image
 
 from ...document import Table
 from ...errors import EngineUnavailable
 from ...geometry import Box, QuarterTurn, inverse_turn
-from ...paging import MAX_SIDE, MuPdfPage, OpenPage, is_blank
+from ...mupdf import MuPdfPage
+from ...paging import MAX_SIDE, OpenPage, is_blank
 from ...pixels import encode
-from ...recognition import LocalRequest, Region
+from ...recognition import LocalRequest, Quality, Region
+from .judge import needs_model
 from .layout import find_regions, picture_page
 from .ocr import Reader, find_reader
-from .textlayer import LayerReport, Piece, inspect_layer, read_pieces
+from .piece import Piece
+from .quick import quick_regions, sketch
+from .textlayer import LayerReport, glance, inspect_layer, read_pieces
 
 __all__ = ["Reading", "read_page"]
 
@@ -67,16 +73,21 @@ def read_page(page: OpenPage, request: LocalRequest) -> Reading:
     Raises:
         EngineUnavailable: If the page needs OCR and none is installed, or none was allowed.
     """
+    may_glance = request.quality != "best" and not request.force_ocr and page.mupdf is not None and not page.rotation
+    if may_glance and (plain := glance(page.mupdf)) is not None:
+        return _structured(page.mupdf, *plain, request.quality)
     report = inspect_layer(page.mupdf) if page.mupdf is not None else LayerReport("none")
     if report.verdict == "text" and not request.force_ocr:
-        return _read_layer(page, report)
+        return _read_layer(page, report, request.quality)
     if is_blank(page):
         return Reading(regions=(), engine="local/blank", is_blank=True)
     try:
         reader = find_reader(request.ocr, language=request.language, threads=request.threads)
     except EngineUnavailable as error:
         if report.verdict in WITHOUT_OCR and request.ocr == "auto":
-            return replace(_read_layer(page, report), warnings=(f"{WITHOUT_OCR[report.verdict]} {error.hint}",))
+            return replace(
+                _read_layer(page, report, request.quality), warnings=(f"{WITHOUT_OCR[report.verdict]} {error.hint}",)
+            )
         raise EngineUnavailable(
             f"{REASONS.get(report.verdict, 'OCR was asked for')}. {error.message}", hint=error.hint
         ) from error
@@ -84,7 +95,10 @@ def read_page(page: OpenPage, request: LocalRequest) -> Reading:
     heard = _letters(seen)
     if report.verdict != "none" and (heard < report.characters if report.verdict == "sparse" else heard == 0):
         # A script that the OCR does not know, or letters too large for it: the layer says more than it could see.
-        return replace(_read_layer(page, report), warnings=("Read from the text layer: OCR saw less than it says.",))
+        return replace(
+            _read_layer(page, report, request.quality),
+            warnings=("Read from the text layer: OCR saw less than it says.",),
+        )
     return seen
 
 
@@ -92,12 +106,23 @@ def _letters(reading: Reading) -> int:
     return sum(len("".join(region.text.split())) for region in reading.regions)
 
 
-def _read_layer(page: OpenPage, report: LayerReport) -> Reading:
+def _read_layer(page: OpenPage, report: LayerReport, quality: Quality) -> Reading:
     assert isinstance(page, MuPdfPage)  # noqa: S101 - only MuPDF pages have a layer; this tells the type checker
     turn = _quarter(report.turn - page.rotation)
     upright = page.turned_upright(turn)
-    regions = find_regions(upright, read_pieces(upright), source="text_layer")
-    return Reading(regions=_displayed(regions, turn), engine="local/text-layer")
+    if upright is not page.mupdf and quality != "best":
+        report = replace(report, drawn=upright.get_bboxlog())
+    reading = _structured(upright, report, read_pieces(upright), quality)
+    return replace(reading, regions=_displayed(reading.regions, turn))
+
+
+def _structured(upright: Any, report: LayerReport, pieces: list[Piece], quality: Quality) -> Reading:
+    """The regions of a page that reads upright, by geometry where that is asked for or will do, else by the model."""
+    if quality != "best":
+        found = sketch(upright, pieces, report.drawn)
+        if quality == "fast" or not needs_model(found, report, pieces):
+            return Reading(regions=tuple(quick_regions(upright, found, pieces)), engine="local/text-layer-fast")
+    return Reading(regions=tuple(find_regions(upright, pieces, source="text_layer")), engine="local/text-layer")
 
 
 def _read_picture(page: OpenPage, reader: Reader, request: LocalRequest) -> Reading:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .textlayer import Piece
+from .piece import Piece
 
 if TYPE_CHECKING:
     import numpy as np
