@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := -e ".[local,heic]" -e integrations/llama-index-readers-deepseek-ocr -e integrations/langchain-deepseek-ocr
 
-.PHONY: demo chat pdfjs test check format lint types bench clean
+.PHONY: demo chat pdfjs test check format lint types fuzz audit bench clean
 
 demo: $(VENV)/.installed  ## read the sample document, ask it questions, highlight the answers
 	$(BIN)/deepseek-ocr-rag demo -o out/demo
@@ -27,6 +27,14 @@ check: $(VENV)/.installed-dev  ## what CI runs: format, lint, types, tests
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+SECONDS ?= 60
+fuzz: $(VENV)/.installed-dev  ## hostile text for the parsers, two at a time; led by coverage where atheris is installed
+	$(BIN)/python -m fuzz --seconds $(SECONDS)
+
+audit: $(VENV)/.installed-dev  ## known vulnerabilities of what we pin, and ruff's security rules
+	$(BIN)/ruff check --select S .
+	.ci/audit $(BIN)/python
 
 bench: $(VENV)/.installed-dev  ## the figures of the README; DATA is the folder of test documents
 	$(BIN)/python benchmarks/startup.py

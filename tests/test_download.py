@@ -17,11 +17,13 @@ import pytest
 
 from deepseek_ocr_rag.download import display_name, is_public
 from deepseek_ocr_rag.errors import CorruptSource, SourceError, SourceTooLarge, UnsupportedSource
+from deepseek_ocr_rag.limits import Limits
 from deepseek_ocr_rag.source import Source, SourceOptions, resolve
 
 PDF = b"%PDF-1.4\n%%EOF\n"
 HOST = "docs.example.test"
-INTRANET = SourceOptions(allow_urls=True, allow_private_addresses=True, timeout=10)
+INTERNET = SourceOptions(allow_urls=True, limits=Limits(download_seconds=5))
+INTRANET = SourceOptions(allow_urls=True, allow_private_addresses=True, limits=Limits(download_seconds=10))
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -163,7 +165,7 @@ def test_redirect_into_the_private_network_is_refused(
     site.pages["/a"] = redirect("http://169.254.169.254/latest/meta-data")
     # To let the first hop through, the loopback address counts as public here, and no other.
     monkeypatch.setattr("deepseek_ocr_rag.download.is_public", lambda ip: ip == "127.0.0.1" or is_public(ip))
-    error = refused(site.url("/a", host=HOST), tmp_path, SourceOptions(allow_urls=True, timeout=5))
+    error = refused(site.url("/a", host=HOST), tmp_path, INTERNET)
     assert isinstance(error, UnsupportedSource)
     assert "private or local network" in str(error)
     assert len(site.seen) == 1
@@ -176,13 +178,64 @@ def test_redirects_to_other_schemes_are_refused(tmp_path: Path, site: Site, targ
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "0.0.0.0", "10.0.0.1"]
+    "host",
+    [
+        *("127.0.0.1", "localhost", "10.0.0.1", "127.1", "0.0.0.0", "0", "127。0。0。1"),
+        *("0x7f.1", "0x7f000001", "2130706433", "017700000001"),
+        *("[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]"),
+        *("[2002:7f00:1::]", "[fe80::1]", "[fd00:ec2::254]"),
+        *("user@127.0.0.1", "example.org:80@127.0.0.1", "example.org%40127.0.0.1@127.0.0.1"),
+    ],
 )
 def test_private_addresses_are_refused_however_written(tmp_path: Path, site: Site, host: str) -> None:
-    error = refused(site.url("/x.pdf", host=host), tmp_path, SourceOptions(allow_urls=True, timeout=5))
+    error = refused(site.url("/x.pdf", host=host), tmp_path, INTERNET)
     assert isinstance(error, UnsupportedSource)
     assert "allow_private_addresses" in error.hint
     assert not site.seen
+
+
+@pytest.mark.parametrize("host", ["LOCALHOST.", "127.0.0.1.", "0177.0.0.1", "①②⑦.⓪.⓪.①", "127.0.0.1%00.example.org"])
+def test_odd_spellings_of_local_hosts_reach_nobody(tmp_path: Path, site: Site, host: str) -> None:
+    """Refused as private, as no address at all, or unknown to the system: that differs from one to the other."""
+    refused(site.url("/x.pdf", host=host), tmp_path, INTERNET)
+    assert not site.seen
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("http://169.254.169.254/", "//169.254.169.254/", "http://2852039166/", "http://[::ffff:a9fe:a9fe]/"),
+        *("file:///etc/passwd", "FILE:/etc/passwd", "gopher://127.0.0.1/", "dict://127.0.0.1/", "data:,x", "jar:x!/"),
+        *("http:/\\169.254.169.254/", "http://public.example.test@169.254.169.254/", "http://\x7f169.254.169.254/"),
+    ],
+)
+def test_redirects_that_would_leave_the_internet(
+    tmp_path: Path, site: Site, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """Whatever the redirect says: it leads to no other connection than the first."""
+    asked: list[str] = []
+    connect = httpcore.SyncBackend.connect_tcp
+
+    def noted(self: httpcore.SyncBackend, host: str, *args: object, **options: object) -> object:
+        asked.append(host)
+        return connect(self, host, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", noted)
+    monkeypatch.setattr("deepseek_ocr_rag.download.is_public", lambda ip: ip == "127.0.0.1" or is_public(ip))
+    site.pages["/a"] = redirect(target)
+    refused(site.url("/a", host=HOST), tmp_path, INTERNET)
+    assert set(asked) == {"127.0.0.1"}
+    assert len({path for path, _ in site.seen}) <= 2  # what is no address by itself is a path of the same site
+
+
+@pytest.mark.parametrize(
+    "path", ["/a\r\nX-Evil: 1", "/a%0d%0aX-Evil:%201", "/a HTTP/1.1\r\nHost: evil\r\n\r\nGET /b", "/a?b=\nX-Evil:1"]
+)
+@pytest.mark.parametrize("user", ["", "user%0d%0aX-Evil:1:pass@", "user:pass%0aX-Evil:1@"])
+def test_no_line_of_the_request_comes_from_the_address(tmp_path: Path, site: Site, path: str, user: str) -> None:
+    with pytest.raises(SourceError):
+        get(f"http://{user}127.0.0.1:{site.port}{path}", tmp_path)
+    assert all("X-Evil" not in headers and headers["Host"] != "evil" for _, headers in site.seen)
 
 
 def test_connection_goes_to_the_address_that_was_checked(
@@ -228,6 +281,14 @@ def test_connection_goes_to_the_address_that_was_checked(
         ("::ffff:10.0.0.1", False),
         ("::10.0.0.1", False),
         ("64:ff9b::a00:1", False),
+        ("64:ff9b:1::5db8:d70e", False),
+        ("100::1", False),
+        ("2001::1", False),
+        ("3fff::1", False),
+        ("5f00::1", False),
+        ("192.0.0.8", False),
+        ("192.88.99.1", False),
+        ("198.18.0.1", False),
         ("2002:a00:1::", False),
         ("2001:db8::1", False),
     ],
@@ -250,7 +311,7 @@ def test_size_limit_by_header_and_by_count(tmp_path: Path, site: Site) -> None:
 
     site.pages["/counted"] = endless
     site.pages["/announced"] = body(PDF, Content_Length="9999999999")
-    options = SourceOptions(allow_urls=True, allow_private_addresses=True, max_bytes=100_000)
+    options = SourceOptions(allow_urls=True, allow_private_addresses=True, limits=Limits(max_bytes=100_000))
     for path in ("/counted", "/announced"):
         error = refused(site.url(path), tmp_path, options)
         assert isinstance(error, SourceTooLarge)
@@ -272,7 +333,7 @@ def test_a_slow_server_does_not_outlive_the_deadline(tmp_path: Path, site: Site,
             time.sleep(0.1)
 
     site.pages["/slow.pdf"] = drip
-    options = SourceOptions(allow_urls=True, allow_private_addresses=True, timeout=0.5)
+    options = SourceOptions(allow_urls=True, allow_private_addresses=True, limits=Limits(download_seconds=0.5))
     error = refused(site.url("/slow.pdf"), tmp_path, options)
     ended.set()
     assert isinstance(error, CorruptSource)
@@ -288,6 +349,8 @@ def test_a_slow_server_does_not_outlive_the_deadline(tmp_path: Path, site: Site,
         (body(b""), CorruptSource, "is empty"),
         (body(PDF, Content_Length="1000"), CorruptSource, "could not be downloaded"),
         (body(PDF, Content_Encoding="gzip"), UnsupportedSource, "compressed"),
+        (body(PDF, Content_Type="Video/MP4"), UnsupportedSource, "video/mp4, which is no document"),
+        (body(PDF, Content_Type="text/css; charset=utf-8"), UnsupportedSource, "no document"),
     ],
 )
 def test_bad_answers(tmp_path: Path, site: Site, answer: Answer, kind: type[SourceError], words: str) -> None:
@@ -355,5 +418,5 @@ def test_certificate_is_checked_against_the_name(
 )
 def test_names_hold_no_credentials(tmp_path: Path, url: str, name: str) -> None:
     assert display_name(url) == name
-    for options in (SourceOptions(), SourceOptions(allow_urls=True, timeout=0.0)):
+    for options in (SourceOptions(), SourceOptions(allow_urls=True, limits=Limits(download_seconds=1e-9))):
         assert "secret" not in str(refused(url, tmp_path, options))

@@ -348,7 +348,7 @@ def test_the_forms_are_markdown_the_document_itself_and_a_page() -> None:
         ("/abs/olute.pdf", "olute.md"),
         ("nul\0\n.pdf", "nul__.md"),
         ("é" * 200 + ".pdf", "é" * 60 + ".md"),
-        ("\ud800.pdf", "?.md"),
+        ("\ud800.pdf", "_.md"),
     ],
 )
 def test_names_are_safe(tmp_path: Path, file_name: str, written: str) -> None:

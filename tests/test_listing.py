@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import glob
 import io
 import os
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import fsspec
 import pytest
 
 from deepseek_ocr_rag.errors import CorruptSource
+from deepseek_ocr_rag.listing import _matches
 from deepseek_ocr_rag.source import expand, is_collection
 
 FILES = ("b.pdf", "a/z.PDF", "a/b/scan.jpeg", "c.docx", "notes.txt", "icon.ico", ".hidden.pdf", ".git/x.pdf", "a.pdf")
@@ -41,6 +43,37 @@ def test_links_to_folders_are_not_followed(folder: Path) -> None:
     found = names(expand(folder), folder)
     assert "a/link.pdf" in found
     assert len(found) == 6
+
+
+def test_globs_do_not_follow_links_in_circles_either(folder: Path) -> None:
+    for name in ("up", "again", "and_again"):  # the standard library's search goes each way 40 links deep
+        (folder / "a" / name).symlink_to(folder, target_is_directory=True)
+    assert names(expand(f"{folder}/**/*.[pP]*"), folder) == ["a/z.PDF", "a.pdf", "b.pdf"]
+    assert names(expand(f"{folder}/a/up/a/*.PDF"), folder) == ["a/up/a/z.PDF"]
+
+
+def test_globs_agree_with_the_standard_library(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patterns = ["*", "**", "**/*.pdf", "a/**/*", "?/*", "[!b]*", ".*", "**/.*", "*/../*.pdf", "a/b/*/*", "**/**/z*"]
+    for start in (f"{folder}/", ""):
+        monkeypatch.chdir(folder)
+        for pattern in patterns:
+            wanted = {path for path in glob.glob(start + pattern, recursive=True) if Path(path).is_file()}  # noqa: PTH207
+            assert set(_matches(start + pattern)) == wanted, pattern
+
+
+def test_what_is_no_regular_file_is_left_out_of_folders(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.pdf")
+    (folder / "zero.pdf").symlink_to("/dev/zero")
+    assert names(expand(folder), folder) == ["a/b/scan.jpeg", "a/z.PDF", "a.pdf", "b.pdf", "c.docx"]
+
+
+def test_files_are_looked_at_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    is_file = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda path: looked_at.append(path.name) or is_file(path))
+    found = expand(folder)
+    assert names(iter([next(found)]), folder) == ["a/b/scan.jpeg"]
+    assert len(looked_at) == 1
 
 
 def test_glob_gives_what_it_matches(folder: Path) -> None:

@@ -10,7 +10,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from deepseek_ocr_rag.errors import CorruptSource, UnsupportedSource
+from deepseek_ocr_rag.errors import CorruptSource, SourceTooLarge, UnsupportedSource
+from deepseek_ocr_rag.limits import Limits
 from deepseek_ocr_rag.source import SourceOptions, resolve
 
 LETTER = b"{\\rtf1\\ansi Dear reader}"
@@ -111,9 +112,33 @@ def test_time_limit_kills_the_whole_group(
         child + f"pathlib.Path({str(tmp_path)!r}, 'pid').write_text(str(child.pid))\ntime.sleep(60)",
     )
     with pytest.raises(CorruptSource, match="within 3 seconds"):
-        resolve(letter, workspace=workspace, options=SourceOptions(timeout=3))
+        resolve(letter, workspace=workspace, options=SourceOptions(limits=Limits(download_seconds=3)))
     pid = int((tmp_path / "pid").read_text(encoding="utf-8"))
     assert wait_for_end(pid)
+
+
+def test_memory_and_files_of_the_converter_are_bounded(
+    tmp_path: Path, letter: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = (
+        "import resource; print(*(resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE)))"
+    )
+    install(tmp_path, monkeypatch, f"subprocess.run([sys.executable, '-c', {child!r}])")
+    limits = Limits(worker_memory=1 << 30, max_bytes=1 << 20)
+    with pytest.raises(CorruptSource, match=f"{1 << 30} {1 << 20}"):
+        resolve(letter, workspace=workspace, options=SourceOptions(limits=limits))
+
+
+@pytest.mark.parametrize(
+    "action", ["held = bytearray(2 << 30)", "(folder / 'document.pdf').write_bytes(bytes(2 << 20))"]
+)
+def test_a_converter_that_runs_wild_costs_its_file(
+    tmp_path: Path, letter: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    install(tmp_path, monkeypatch, action)
+    limits = Limits(worker_memory=1 << 30, max_bytes=1 << 20)
+    with pytest.raises((CorruptSource, SourceTooLarge), match=r"converted by LibreOffice|as a PDF"):
+        resolve(letter, workspace=workspace, options=SourceOptions(limits=limits))
 
 
 def wait_for_end(pid: int) -> bool:
@@ -131,5 +156,5 @@ def wait_for_end(pid: int) -> bool:
 
 @pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
 def test_real_libreoffice(letter: Path, workspace: Path) -> None:
-    source = resolve(letter, workspace=workspace, options=SourceOptions(timeout=120))
+    source = resolve(letter, workspace=workspace, options=SourceOptions(limits=Limits(download_seconds=120)))
     assert source.path.read_bytes().startswith(b"%PDF-")

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag.errors import CorruptSource, PageOutOfRange, SourceError, SourceTooLarge, UnsupportedSource
+from deepseek_ocr_rag.limits import Limits
 from deepseek_ocr_rag.source import Source, SourceOptions, parse_pages, resolve
 
 PDF = b"%PDF-1.4\n%%EOF\n"
@@ -135,9 +136,9 @@ def test_size_limit_holds_for_every_kind_of_input(tmp_path: Path) -> None:
     with path.open("rb") as stream:
         for item, its_fs in ((path, None), (path.read_bytes(), None), (stream, None), (remote, fs)):
             with pytest.raises(SourceTooLarge, match="max_bytes"):
-                resolve(item, workspace=workspace, options=SourceOptions(max_bytes=size - 1, fs=its_fs))
+                resolve(item, workspace=workspace, options=SourceOptions(limits=Limits(max_bytes=size - 1), fs=its_fs))
     assert not list(workspace.iterdir())
-    assert resolve(path, workspace=workspace, options=SourceOptions(max_bytes=size)).path == path
+    assert resolve(path, workspace=workspace, options=SourceOptions(limits=Limits(max_bytes=size))).path == path
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from typing import Any
 import anyio
 
 from deepseek_ocr_rag import Chunk, ChunkOptions, DeepSeekOCRError, Document, Failure, Progress, aread, chunk_document
+from deepseek_ocr_rag.limits import Limits
 from deepseek_ocr_rag.sniff import SUFFIXES
 from deepseek_ocr_rag.source import SourceOptions, resolve
 
@@ -259,7 +260,7 @@ class Library:
         with tempfile.TemporaryDirectory() as workspace:
             named = Path(workspace, f"input{Path(name).suffix[:8]}")  # a damaged file is told by its suffix
             shutil.copyfile(path, named)
-            options = SourceOptions(max_bytes=self._settings.max_bytes)
+            options = SourceOptions(limits=Limits(max_bytes=self._settings.max_bytes))
             found = resolve(named, workspace=Path(workspace, "made"), options=options)
             file = shown = f"{digest}{SUFFIXES[found.media_type]}"
             if found.path != named:

@@ -24,24 +24,25 @@ import httpcore
 import httpx
 
 from .errors import CorruptSource, SourceTooLarge, UnsupportedSource
+from .limits import Limits
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(block)
+    for block in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "100::/64", "2001::/23", "3fff::/20", "5f00::/16")
+)
+"""Blocks of the registries of special addresses that some versions of Python take for public."""
+
+_NO_DOCUMENTS = ("audio/", "video/", "font/", "model/", "multipart/", "text/css", "text/javascript")
+"""What servers call things of which no page can be made. Else the content tells the type: servers are often wrong."""
+
 _SECRET = re.compile(
     r"token|secret|signature|passw|credential|api[-_]?key|^(sig|key|auth|authorization|pwd)$|^x-(amz|goog)-",
     re.IGNORECASE,
 )
 _DOWNLOAD_YOURSELF = "Check the address in a browser, or download the file yourself and pass its path."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one download may take."""
-
-    max_bytes: int
-    timeout: float
-    allow_private_addresses: bool = False
 
 
 def display_name(url: str) -> str:
@@ -64,33 +65,42 @@ def url_path(url: str) -> str:
         return ""
 
 
-def fetch(url: str, *, limits: Limits) -> Generator[bytes]:
+def fetch(url: str, *, limits: Limits, allow_private_addresses: bool = False) -> Generator[bytes]:
     """Yield the body behind an ``http(s)`` URL, following at most five redirects.
 
+    Args:
+        url: The address.
+        limits: Its ``max_bytes`` and ``download_seconds`` hold for everything together.
+        allow_private_addresses: Whether hosts may be inside private networks.
+
     Raises:
-        UnsupportedSource: Not http(s), no valid URL, or the host is not on the public internet.
+        UnsupportedSource: Not http(s), no valid URL, a host that is not on the public internet, or sound and the like.
         SourceTooLarge: The body is over ``limits.max_bytes``.
         CorruptSource: No connection, a status other than 200, cut off, or out of time.
     """
     name = display_name(url)
+    backend = _CheckedBackend(
+        allow_private_addresses=allow_private_addresses,
+        deadline=time.monotonic() + limits.download_seconds,
+        source=name,
+    )
     try:
-        yield from _fetch(httpx.URL(url), limits=limits, name=name)
+        yield from _fetch(httpx.URL(url), backend, max_bytes=limits.max_bytes, name=name)
     except httpx.InvalidURL:
         # The cause is left out: it may quote the password.
         raise UnsupportedSource("is not a valid URL.", source=name, hint=_DOWNLOAD_YOURSELF) from None
     except httpcore.TimeoutException as error:
         raise CorruptSource(
-            f"was not downloaded within {limits.timeout:g} seconds.",
+            f"was not downloaded within {limits.download_seconds:g} seconds.",
             source=name,
-            hint="Raise the timeout, or download the file yourself and pass its path.",
+            hint="Raise the limit download_seconds, or download the file yourself and pass its path.",
         ) from error
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         reason = str(error) or type(error).__name__
         raise CorruptSource(f"could not be downloaded ({reason}).", source=name, hint=_DOWNLOAD_YOURSELF) from error
 
 
-def _fetch(url: httpx.URL, *, limits: Limits, name: str) -> Generator[bytes]:
-    backend = _CheckedBackend(limits=limits, deadline=time.monotonic() + limits.timeout, source=name)
+def _fetch(url: httpx.URL, backend: _CheckedBackend, *, max_bytes: int, name: str) -> Generator[bytes]:
     # Each hop is a connection of its own, so that none is reused that was checked for another name.
     with httpcore.ConnectionPool(
         ssl_context=httpx.create_ssl_context(), network_backend=backend, max_keepalive_connections=0
@@ -100,7 +110,7 @@ def _fetch(url: httpx.URL, *, limits: Limits, name: str) -> Generator[bytes]:
             with pool.stream("GET", _core_url(url), headers=_headers(url)) as response:
                 location = _header(response, b"location")
                 if response.status not in _REDIRECTS or not location:
-                    yield from _body(response, limits=limits, name=name)
+                    yield from _body(response, max_bytes=max_bytes, name=name)
                     return
             url = _redirected(url, location)
     raise CorruptSource(f"redirects more than {_MAX_REDIRECTS} times.", source=name, hint=_DOWNLOAD_YOURSELF)
@@ -143,18 +153,21 @@ def _header(response: httpcore.Response, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), "")
 
 
-def _body(response: httpcore.Response, *, limits: Limits, name: str) -> Generator[bytes]:
+def _body(response: httpcore.Response, *, max_bytes: int, name: str) -> Generator[bytes]:
     if response.status != 200:
         raise CorruptSource(f"was answered with status {response.status}.", source=name, hint=_DOWNLOAD_YOURSELF)
     if _header(response, b"content-encoding").lower() not in {"", "identity"}:
         raise UnsupportedSource("is sent compressed although we asked otherwise.", source=name, hint=_DOWNLOAD_YOURSELF)
+    kind = _header(response, b"content-type").strip().lower()
+    if kind.startswith(_NO_DOCUMENTS):
+        raise UnsupportedSource(f"is sent as {kind[:60]}, which is no document.", source=name, hint=_DOWNLOAD_YOURSELF)
     length = _header(response, b"content-length")
     received = 0
     for chunk in response.iter_stream():
         received += len(chunk)
-        if received > limits.max_bytes or (length.isdecimal() and int(length) > limits.max_bytes):
+        if received > max_bytes or (length.isdecimal() and int(length) > max_bytes):
             raise SourceTooLarge(
-                f"is larger than {limits.max_bytes:,} bytes.", source=name, hint="Raise max_bytes to accept it."
+                f"is larger than {max_bytes:,} bytes.", source=name, hint="Raise the limit max_bytes to accept it."
             )
         yield chunk
 
@@ -170,6 +183,8 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip.is_site_local:
             return False
+    if any(ip in block for block in _NOT_PUBLIC if block.version == ip.version):
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_loopback or ip.is_link_local)
 
 
@@ -177,7 +192,7 @@ def is_public(address: str) -> bool:
 class _CheckedBackend(httpcore.NetworkBackend):
     """Connects only to addresses that were looked up and checked here, and lends streams that know the deadline."""
 
-    limits: Limits
+    allow_private_addresses: bool
     deadline: float
     source: str
 
@@ -210,7 +225,7 @@ class _CheckedBackend(httpcore.NetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the host's name was not found: {error}") from error
         addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
-        if self.limits.allow_private_addresses:
+        if self.allow_private_addresses:
             return addresses
         public = [address for address in addresses if is_public(address)]
         if addresses and not public:

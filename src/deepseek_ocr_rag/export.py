@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,7 +26,10 @@ SUFFIXES: Mapping[Format, str] = MappingProxyType(
 )
 """What the names of files end with; a folder can hold all forms of a document."""
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+_UNSAFE = re.compile(r'[/\\:*?"<>|]')
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)", re.IGNORECASE)
+"""What Windows takes for a device, whatever its suffix."""
+
 _LONGEST_STEM = 120
 """Bytes: file systems take names of 255."""
 
@@ -105,11 +109,19 @@ class OutputFolder:
         return replace(document, pages=tuple(pages))
 
     def _name(self, file_name: str, suffix: str) -> str:
-        stem = _UNSAFE.sub("_", PurePath(file_name).stem).strip(". ")
-        stem = stem.encode("utf-8", "replace")[:_LONGEST_STEM].decode("utf-8", "ignore") or "document"
-        name, key = f"{stem}{suffix}", stem.casefold()
-        while name.casefold() in self._taken:
+        stem = "".join(char if char.isprintable() else "_" for char in PurePath(file_name).stem)
+        stem = _UNSAFE.sub("_", stem).strip(". ")
+        stem = stem.encode("utf-8", "replace")[:_LONGEST_STEM].decode("utf-8", "ignore").strip(". ") or "document"
+        if _DEVICE.match(stem):
+            stem = f"_{stem}"
+        name, key = f"{stem}{suffix}", _folded(stem)
+        while _folded(name) in self._taken:
             self._numbers[key] += 1
             name = f"{stem}-{self._numbers[key] + 1}{suffix}"
-        self._taken.add(name.casefold())
+        self._taken.add(_folded(name))
         return name
+
+
+def _folded(name: str) -> str:
+    """What file systems make of a name that ignore case, or the ways in which an accent can be written."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

@@ -31,7 +31,7 @@ class Limits:
     download_seconds: float = 60.0
     """Seconds of a download as a whole, and of the conversion of an office document."""
     worker_memory: int = 4 * GIB
-    """Bytes of address space of a worker process, where the system can hold it to that."""
+    """Bytes of address space of a worker process, and of LibreOffice, where the system can hold them to that."""
     max_entries: int = 20_000
     """Files in a format that is an archive (EPUB, office documents, comic books)."""
     max_unpacked: int = 4 * GIB
@@ -43,3 +43,7 @@ class Limits:
         for item in fields(self):
             if not getattr(self, item.name) > 0:
                 raise ValueError(f"{item.name} must be positive")
+
+
+READ_BEFORE = Limits(max_bytes=1 << 62, max_pages=1 << 31, max_entries=1 << 31, max_unpacked=1 << 62)
+"""For a file that was read before, under the limits of that time: its size is no news."""

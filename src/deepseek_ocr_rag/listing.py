@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
@@ -107,33 +108,92 @@ def _local_files(path: str) -> Iterator[Path | str]:
     if os.path.isdir(path):  # noqa: PTH112 - as in is_collection
         yield from _folder_files(Path(path))
         return
-    matches = sorted(glob.glob(path, recursive=True), key=_parts)  # noqa: PTH207 - Path.glob takes no absolute patterns
-    yield from (match for match in matches if not Path(match).is_dir())
+    yield from sorted(_matches(path), key=_parts)
 
 
 def _folder_files(folder: Path) -> Iterator[Path]:
-    """Files of known suffix, sorted; links to folders are not followed, since they may lead in circles."""
-    pending = [(folder, True)]
+    """Files of known suffix, sorted; links to folders are not followed, since they may lead in circles.
+
+    Of a folder only the names of its documents and folders are kept, since it may hold millions of files.
+    """
+    pending = [(folder, _known(folder))]
     while pending:
-        path, is_folder = pending.pop()
-        if not is_folder:
-            yield path
-            continue
+        path, names = pending[-1]
         try:
-            with os.scandir(path) as entries:
-                known = sorted(((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries), reverse=True)
+            name, is_dir = next(names, ("", False))
         except OSError as error:
             if path == folder:
                 raise unreadable(error, name=str(path)) from error
+            pending.pop()
             yield path  # whoever opens it is told why it cannot be read; the other folders go on
             continue
-        pending += [(path / name, is_dir) for name, is_dir in known if _belongs(path / name, is_dir=is_dir)]
+        if not name:
+            pending.pop()
+        elif is_dir:
+            pending.append((path / name, _known(path / name)))
+        elif (path / name).is_file():
+            yield path / name
 
 
-def _belongs(path: Path, *, is_dir: bool) -> bool:
-    if path.name.startswith("."):
-        return False
-    return is_dir or (path.suffix.lower() in KNOWN_SUFFIXES and path.is_file())
+def _known(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Names of folders, and of what may be documents by their suffix, sorted; hidden ones left out."""
+    with os.scandir(folder) as entries:
+        named = ((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        found = sorted((name, is_dir) for name, is_dir in named if _belongs(name, is_dir=is_dir))
+    yield from found
+
+
+def _belongs(name: str, *, is_dir: bool) -> bool:
+    return not name.startswith(".") and (is_dir or PurePath(name).suffix.lower() in KNOWN_SUFFIXES)
+
+
+def _matches(pattern: str) -> set[str]:
+    """What a glob matches that is no folder, each once; ``**`` does not go through links, which may lead in circles.
+
+    Two links that lead upwards would make the standard library's own search take for ever.
+    """
+    parts = PurePath(pattern).parts
+    start, parts = (parts[0], parts[1:]) if PurePath(pattern).is_absolute() else ("", parts)
+    pending = [(start, (*parts, "*") if parts[-1:] == ("**",) else parts)]
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    found: set[str] = set()
+    while pending:
+        place = pending.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        folder, rest = place
+        if not rest:
+            found.add(folder)
+        else:
+            pending += _steps(folder, rest)
+    return {path for path in found if not Path(path).is_dir()}
+
+
+def _steps(folder: str, parts: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Where the first part of a pattern leads from a folder, and the parts that are left there."""
+    part, rest = parts[0], parts[1:]
+    if part != "**" and not glob.has_magic(part):
+        path = os.path.join(folder, part)  # noqa: PTH118 - the path as the user wrote it
+        if os.path.lexists(path):
+            yield path, rest
+        return
+    if part == "**":
+        yield folder, rest
+    try:
+        with os.scandir(folder or ".") as entries:
+            for entry in entries:
+                path = os.path.join(folder, entry.name)  # noqa: PTH118
+                if part == "**" and entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                    yield path, parts
+                elif part != "**" and _fits(entry.name, part):
+                    yield path, rest
+    except OSError:
+        return  # a folder that cannot be listed matches nothing, as in the standard library
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatch(name, pattern) and (pattern.startswith(".") or not name.startswith("."))
 
 
 def _remote_files(fs: AbstractFileSystem, path: str) -> Iterator[str]:

@@ -25,12 +25,14 @@ from .anchors import Chunk, ChunkRegion, is_whole_page
 from .anchors import locate as place_block
 from .answering.claims import cite_span
 from .cite import Citation, CitationRegion, locate
-from .document import Block, BlockKind, Document, LineSource, LineWord
+from .document import Block, BlockKind, Document, LineSource
 from .engines import Engine
 from .errors import DeepSeekOCRError
 from .flow import iterate
 from .geometry import SAME_ROW, Box, inverse_turn, visual_rows
 from .landing import is_one_line
+from .limits import READ_BEFORE
+from .linewords import LineWord
 from .metadata import Precision
 from .passage import Passage, as_passage
 from .pieces import page_regions
@@ -151,7 +153,7 @@ async def alocate(
     from .render import WorkerPool
 
     with tempfile.TemporaryDirectory(prefix="deepseek-ocr-rag-") as folder:
-        wishes = SourceOptions(max_bytes=1 << 62)  # it has been read before, under the limits of that time
+        wishes = SourceOptions(limits=READ_BEFORE)
         source = await asyncio.to_thread(resolve, source_path, workspace=Path(folder), options=wishes)
         async with WorkerPool(size=1, page_seconds=options.page_seconds) as pool:
             total = (await pool.open(source, password=options.password)).page_count

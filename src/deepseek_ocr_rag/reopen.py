@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .cite import Citation
 from .errors import CorruptSource, PageOutOfRange, SourceChanged
 from .geometry import Box
+from .limits import READ_BEFORE
 from .source import Source, SourceOptions, resolve
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ STRONG = (255, 219, 77)
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _SPACE = re.compile(r"[^\S\n\t]")
 _MUPDF_LOCK = threading.Lock()
-_NO_LIMIT = SourceOptions(max_bytes=1 << 62)  # the file has been read before, under the limits of that time
+_NO_LIMIT = SourceOptions(limits=READ_BEFORE)
 
 
 def check_unchanged(source_path: Path, citation: Citation) -> None:

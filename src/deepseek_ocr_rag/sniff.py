@@ -16,7 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from .archives import check_archive
 from .errors import CorruptSource, EncryptedSource, UnsupportedSource
+from .limits import Limits
 
 _OOXML = "application/vnd.openxmlformats-officedocument."
 _ODF = "application/vnd.oasis.opendocument."
@@ -113,21 +115,24 @@ _OLE_STREAMS = {
 }
 _ZIP_READ_LIMIT = 4 << 20  # about 90,000 entries; documents have hundreds
 _COMIC_IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".avif")
+_DEFAULTS = Limits()
 _EMPTY = "Check how it was written; a file object is read from where it stands."
 _ACCEPTED = "Pass a PDF, an image, an EPUB, XPS or CBZ file, or an office document."
 
 
-def sniff(path: Path, *, file_name: str, source: str) -> str:
+def sniff(path: Path, *, file_name: str, source: str, limits: Limits = _DEFAULTS) -> str:
     """The media type of the file at ``path``: a key of :data:`SUFFIXES`.
 
     Args:
         path: A local, readable, regular file.
         file_name: The user's name of it; its suffix decides where the content is damaged.
         source: What to call the file in messages.
+        limits: What an archive may unpack to.
 
     Raises:
-        CorruptSource: The file is empty, or a damaged container.
-        EncryptedSource: An office document that is encrypted as a whole.
+        CorruptSource: The file is empty, or a damaged or hostile container.
+        EncryptedSource: An office document or archive that is encrypted as a whole.
+        SourceTooLarge: An archive of too many files, or of too much.
         UnsupportedSource: No reader makes pages of this type.
     """
     with path.open("rb") as file:
@@ -137,7 +142,7 @@ def sniff(path: Path, *, file_name: str, source: str) -> str:
         if head.startswith(_OLE_MAGIC):
             return _ole_type(file, head, file_name=file_name, source=source)
     if head.startswith(b"PK\x03\x04"):
-        return _zip_type(path, source=source)
+        return _zip_type(path, source=source, limits=limits)
     found = _by_content(head)
     if found:
         return found
@@ -191,10 +196,11 @@ class _BoundedFile(io.FileIO):
         return super().read(_ZIP_READ_LIMIT if size is None or size < 0 else size) or b""
 
 
-def _zip_type(path: Path, *, source: str) -> str:
+def _zip_type(path: Path, *, source: str, limits: Limits) -> str:
     """Tell zip-based documents apart by their entries; nothing but a short ``mimetype`` is unpacked."""
     try:
         with _BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
+            check_archive(archive, size=path.stat().st_size, limits=limits, source=source)
             names = [name for name in archive.namelist() if not name.endswith("/")]
             mimetype = _read_mimetype(archive) if "mimetype" in names else b""
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError, struct.error) as error:

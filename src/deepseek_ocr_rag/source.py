@@ -14,11 +14,12 @@ import stat
 import tempfile
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from .errors import PageOutOfRange, SourceTooLarge, UnsupportedSource
+from .limits import Limits
 from .listing import URL, Input, expand, foreign_errors, is_collection, unreadable
 from .office import convert_to_pdf
 from .sniff import OFFICE_SUFFIXES, SUFFIXES, sniff
@@ -54,10 +55,8 @@ class SourceOptions:
     """What may be read, and how much of it."""
 
     allow_urls: bool = False
-    max_bytes: int = 1 << 30
-    """Bytes of a file, stream or download."""
-    timeout: float = 60.0
-    """Seconds for a download as a whole, and for the conversion of an office document."""
+    limits: Limits = field(default_factory=Limits)
+    """Bytes of a file, seconds of a download or conversion, and what an archive may unpack to."""
     fs: AbstractFileSystem | None = None
     """The fsspec filesystem that strings and paths belong to; None is the local disk."""
     allow_private_addresses: bool = False
@@ -85,7 +84,7 @@ def resolve(item: Input, *, workspace: Path, options: SourceOptions = _DEFAULTS)
     Raises:
         CorruptSource: Missing, unreadable, empty, damaged, or not downloaded or converted.
         EncryptedSource: An encrypted office document.
-        SourceTooLarge: Over ``options.max_bytes``.
+        SourceTooLarge: Over a limit of size.
         UnsupportedSource: A type without a reader, or a URL that is not allowed.
     """
     workspace.mkdir(parents=True, exist_ok=True)
@@ -165,14 +164,14 @@ def _from_path(name: str, *, workspace: Path, options: SourceOptions) -> Source:
             )
         if not stat.S_ISREG(status.st_mode):
             raise UnsupportedSource("is not a regular file.", source=name, hint="Pass its content as bytes.")
-        if status.st_size > options.max_bytes:
+        if status.st_size > options.limits.max_bytes:
             raise _too_large(name, options)
         with path.open("rb") as file:
             if not _is_utf8(path):
                 chunks = _chunks(file, name=name)
                 return _stored(chunks, name=name, file_name=_plain(name), workspace=workspace, options=options)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        media_type = sniff(path, file_name=path.name, source=name)
+        media_type = sniff(path, file_name=path.name, source=name, limits=options.limits)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         raise unreadable(error, name=name) from error
     found = Source(name=name, file_name=_plain(name), path=path, media_type=media_type, sha256=digest)
@@ -205,7 +204,7 @@ def _from_filesystem(fs: AbstractFileSystem, name: str, *, workspace: Path, opti
 
 
 def _from_url(url: str, *, workspace: Path, options: SourceOptions) -> Source:
-    from .download import Limits, display_name, fetch, url_path  # here, since the HTTP library takes its time to load
+    from .download import display_name, fetch, url_path  # here, since the HTTP library takes its time to load
 
     name = display_name(url)
     if not url.lower().startswith(("http://", "https://")):
@@ -218,12 +217,7 @@ def _from_url(url: str, *, workspace: Path, options: SourceOptions) -> Source:
         raise UnsupportedSource(
             "is a URL, and downloads are not allowed.", source=name, hint="Pass allow_urls=True to allow them."
         )
-    limits = Limits(
-        max_bytes=options.max_bytes,
-        timeout=options.timeout,
-        allow_private_addresses=options.allow_private_addresses,
-    )
-    body = fetch(url, limits=limits)
+    body = fetch(url, limits=options.limits, allow_private_addresses=options.allow_private_addresses)
     return _stored(body, name=name, file_name=_plain(url_path(url)), workspace=workspace, options=options)
 
 
@@ -249,7 +243,7 @@ def _stored(chunks: Generator[bytes], *, name: str, file_name: str, workspace: P
     try:
         with os.fdopen(handle, "wb") as file, closing(chunks):
             digest = _copy(chunks, file, name=name, options=options)
-        media_type = sniff(path, file_name=file_name, source=name)
+        media_type = sniff(path, file_name=file_name, source=name, limits=options.limits)
     except BaseException:
         path.unlink()
         raise
@@ -267,7 +261,7 @@ def _copy(chunks: Iterable[bytes], file: IO[bytes], *, name: str, options: Sourc
     size = 0
     for chunk in chunks:
         size += len(chunk)
-        if size > options.max_bytes:
+        if size > options.limits.max_bytes:
             raise _too_large(name, options)
         digest.update(chunk)
         file.write(chunk)
@@ -286,7 +280,7 @@ def _readable(found: Source, *, workspace: Path, options: SourceOptions) -> Sour
         found.path,
         suffix=OFFICE_SUFFIXES[found.media_type],
         workspace=workspace,
-        timeout=options.timeout,
+        limits=options.limits,
         source=found.name,
     )
     return replace(found, path=pdf, media_type="application/pdf")
@@ -300,5 +294,7 @@ def _plain(name: str) -> str:
 
 def _too_large(name: str, options: SourceOptions) -> SourceTooLarge:
     return SourceTooLarge(
-        f"is larger than {options.max_bytes:,} bytes.", source=name, hint="Raise max_bytes to accept it."
+        f"is larger than {options.limits.max_bytes:,} bytes.",
+        source=name,
+        hint="Raise the limit max_bytes to accept it.",
     )

@@ -1,0 +1,1 @@
+"""Hostile text for the parsers that read what models, documents and stores say."""
