@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from deepseek_ocr_rag import ChunkOptions, Document, LocalEngine, records
+from deepseek_ocr_rag import ChunkOptions, Document, LocalEngine, Mode, Progress, ReadOptions, Record, records
 from deepseek_ocr_rag.cli import app
 from deepseek_ocr_rag.errors import CorruptSource
 from deepseek_ocr_rag.figures import FigureOptions
@@ -57,13 +57,42 @@ def already_read(monkeypatch: pytest.MonkeyPatch, document: Document) -> None:
 def pretend(monkeypatch: pytest.MonkeyPatch, *outcomes: Document | Failure | OSError) -> None:
     """Let commands read these, whatever they are asked to read, up to an error of the system."""
 
-    async def results(*_: object) -> AsyncGenerator[Document | Failure]:
+    async def results(_: object, options: ReadOptions) -> AsyncGenerator[Document | Failure]:
         for outcome in outcomes:
             if isinstance(outcome, OSError):
                 raise outcome
+            if isinstance(outcome, Document):
+                tell(outcome, options)
             yield outcome
 
+    async def record_results(
+        given: object, options: ReadOptions, *, mode: Mode, chunks: ChunkOptions
+    ) -> AsyncGenerator[Record | Failure]:
+        async for outcome in results(given, options):
+            if isinstance(outcome, Failure):
+                yield outcome
+                continue
+            for record in records(outcome, mode, options=chunks):
+                yield record
+
     monkeypatch.setattr("deepseek_ocr_rag.console.results", results)
+    monkeypatch.setattr("deepseek_ocr_rag.console.record_results", record_results)
+
+
+def tell(document: Document, options: ReadOptions) -> None:
+    """Tell of each page, as reading does."""
+    assert options.progress is not None
+    for done, page in enumerate(document.pages, start=1):
+        options.progress(
+            Progress(
+                source=document.source,
+                file_name=document.file_name,
+                page_number=page.number,
+                total_pages=len(document.pages),
+                status=page.status,
+                pages_done=done,
+            )
+        )
 
 
 @pytest.fixture
@@ -128,7 +157,7 @@ def test_version() -> None:
 def test_the_schema_of_json_is_printed() -> None:
     result = run("schema")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert json.loads(result.stdout)["properties"]["schema"]["pattern"].startswith("^deepseek-ocr-rag/document/1")
+    assert json.loads(result.stdout)["properties"]["schema"]["pattern"].startswith("^deepseek-ocr-rag/document/[12]")
 
 
 def test_importing_the_command_line_loads_nothing_heavy() -> None:

@@ -5,8 +5,6 @@ The API key is taken from the environment only: arguments can be seen by everybo
 
 from __future__ import annotations
 
-import errno
-import os
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .cachecommands import app as cache_commands
 from .console import ENDINGS, Ending, Run, command, put, put_json, refuse_overwriting, say
 from .export import Format, OutputFolder, exported
 from .jsonlines import JsonLines
 from .listing import is_collection
+from .outputs import require_docling, require_files, require_folder
 from .reading import Cutting, Reading
 from .records import Mode
 
@@ -32,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cache_commands, name="cache")
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Files, folders or globs.")]
 File = Annotated[str, typer.Argument(metavar="FILE", help="PDF, picture, office document, EPUB.")]
@@ -78,11 +79,11 @@ def convert(
     if page_marks and form != "md":
         raise typer.BadParameter(f"--page-marks is for markdown; -f {form} tells of pages anyway.")
     if form == "docling":
-        _require_docling()
+        require_docling()
     if output is None and (len(files) > 1 or is_collection(files[0])):
         raise typer.BadParameter("give a folder with -o for several files.")
     if output is not None:
-        _require_folder(output)
+        require_folder(output)
     folder = OutputFolder(output, page_marks=page_marks) if output else None
     run = Run(reading.options(allow_urls=allow_urls), price=reading.what_is_paid(), quiet=reading.quiet)
     with closing(run.documents(files)) as documents:
@@ -91,43 +92,6 @@ def convert(
                 continue  # what an earlier run made of it is better than nothing
             put(str(folder.write(document, form)) if folder else exported(document, form, page_marks=page_marks))
     run.finish()
-
-
-def _require_folder(output: Path) -> None:
-    """Say that a folder cannot be made before pages are read and paid for."""
-    if output.exists() and not output.is_dir():
-        raise typer.BadParameter(f"{output} is a file; give a folder.")
-    above = next(path for path in (output, *output.absolute().parents) if path.exists())
-    if not above.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(output))
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(output))
-
-
-def _require_files(*outputs: Path | None, folder: Path | None = None) -> None:
-    """Say that files, or a folder beside them, cannot be written before pages are read and paid for."""
-    wanted = [path for path in (*outputs, folder) if path]
-    if len({os.path.realpath(path) for path in wanted}) < len(wanted):
-        raise typer.BadParameter("one output would take another's place; give each its own path.")
-    if folder:
-        _require_folder(folder)
-    for output in filter(None, outputs):
-        if output.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(output))
-        if not output.absolute().parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(output))
-        if not os.access(output if output.exists() else output.absolute().parent, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(output))
-
-
-def _require_docling() -> None:
-    """Say what is missing before pages are read and paid for."""
-    from .docling import require_docling
-
-    try:
-        require_docling()
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 @app.command()
@@ -150,20 +114,17 @@ def chunk(
     cutting: Cutting,
     reading: Reading,
 ) -> None:
-    """Read documents and cut them for a search engine: JSON lines of id, text and metadata.
+    """Read documents and cut them for a search engine: JSON lines of id, text and metadata, as pages are read.
 
     The file of -o is written at once and whole, and not at all where nothing could be read.
     """
-    from .records import records
-
     refuse_overwriting(output, files)
-    options = cutting.options()
+    chunks = cutting.options()
     run = Run(reading.options(allow_urls=allow_urls), price=reading.what_is_paid(), quiet=reading.quiet)
     with closing(JsonLines(output)) as lines:
-        with closing(run.documents(files)) as documents:
-            for document in documents:
-                for record in records(document, mode, options=options):
-                    lines.put({"id": record.id, "text": record.text, "metadata": record.metadata})
+        with closing(run.records(files, mode=mode, chunks=chunks)) as records:
+            for record in records:
+                lines.put({"id": record.id, "text": record.text, "metadata": record.metadata})
         if run.has_read:
             lines.keep()
     run.finish()
@@ -186,7 +147,7 @@ def locate(
     from .cite import locate as find
 
     refuse_overwriting(output, [file])
-    _require_files(output)
+    require_files(output)
     run = Run(reading.options(), price=reading.what_is_paid(), quiet=reading.quiet)
     citation = find(quote, run.only_document(file))
     if as_json:
@@ -238,7 +199,7 @@ def highlight(
 
     refuse_overwriting(files.output, [file])
     refuse_overwriting(files.sheet, [file])
-    _require_files(files.output, files.sheet, folder=files.pictures)
+    require_files(files.output, files.sheet, folder=files.pictures)
     run = Run(reading.options(), price=reading.what_is_paid(), quiet=reading.quiet)
     citations = _found(quotes, run.only_document(file), quiet=as_json)
     placed = [citation for citation in citations if citation.regions]
