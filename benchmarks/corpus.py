@@ -20,7 +20,7 @@ from typing import TextIO
 
 from invariants import violations
 
-from deepseek_ocr_rag import ChunkOptions, Document, Failure, ReadOptions, chunk_document
+from deepseek_ocr_rag import ChunkOptions, Document, Failure, Limits, ReadOptions, chunk_document
 from deepseek_ocr_rag.pipeline import results
 from deepseek_ocr_rag.sniff import KNOWN_SUFFIXES
 
@@ -61,7 +61,7 @@ async def run(files: list[Path], out: TextIO) -> dict[str, object]:
     engines: Counter[str] = Counter()
     totals: Counter[str] = Counter()
     violations: list[str] = []
-    async for outcome in results(files, ReadOptions(page_seconds=300)):
+    async for outcome in results(files, ReadOptions(limits=Limits(page_seconds=300))):
         if isinstance(outcome, Failure):
             totals["failures"] += 1
             print(f"refused: {outcome.error}", file=out, flush=True)

@@ -13,7 +13,7 @@ import argparse
 import math
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import floor
@@ -61,7 +61,7 @@ def _files(paper: Path, folder: Path, *, pages: int, count: int) -> list[Path]:
     return [repeated(paper, folder, pages=size, name=f"{count}-{at}") for at, size in enumerate(sizes)]
 
 
-def _wall(paths: Sequence[Path], known: dict[str, str], refused: float, pages: int) -> float:
+def _wall(paths: Sequence[Path], known: Mapping[str, str], refused: float, pages: int) -> float:
     with Endpoint(known, latency=SECONDS, slots=SLOTS, refused=refused) as endpoint:
         with measured() as cost:
             _read(paths, _engine(endpoint.url))
@@ -70,7 +70,7 @@ def _wall(paths: Sequence[Path], known: dict[str, str], refused: float, pages: i
     return cost.seconds
 
 
-def _cost(path: Path, known: dict[str, str], in_flight: int) -> Cost:
+def _cost(path: Path, known: Mapping[str, str], in_flight: int) -> Cost:
     with Endpoint(known, latency=0.05 * in_flight / 8) as endpoint, measured() as cost:
         _read([path], _engine(endpoint.url, in_flight))
     return cost

@@ -23,7 +23,7 @@ import floor
 from endpoint import Endpoint
 from papers import PAPER, answers, measured, repeated
 
-from deepseek_ocr_rag import ChatEngine, ChatOptions, ReadOptions, read_records
+from deepseek_ocr_rag import ChatEngine, ChatOptions, Mode, ReadOptions, read_records
 from deepseek_ocr_rag.recognition import ImageRequest
 
 IN_FLIGHT = 16
@@ -69,10 +69,8 @@ def run(paper: Path, *, pages: int, kills: int) -> Found:
         path = repeated(paper, folder, pages=pages)
         known = answers(paper, folder, _engine("http://127.0.0.1:9").request)
         with Endpoint(known) as endpoint:
-            rates = [
-                pages / _seconds(path, endpoint, folder / "cache.sqlite", mode=mode)
-                for mode in ("chunk", "chunk", "page")
-            ]
+            modes: tuple[Mode, ...] = ("chunk", "chunk", "page")
+            rates = [pages / _seconds(path, endpoint, folder / "cache.sqlite", mode=mode) for mode in modes]
             again = int(endpoint.stats()["requests"]) - pages
         with Endpoint(known, latency=0.2) as endpoint:
             lost = _killed(path, endpoint, folder / "killed.sqlite", kills=kills)
@@ -92,13 +90,13 @@ def run(paper: Path, *, pages: int, kills: int) -> Found:
     return found
 
 
-def read_all(path: Path, url: str, cache: Path, *, mode: str = "chunk") -> None:
+def read_all(path: Path, url: str, cache: Path, *, mode: Mode = "chunk") -> None:
     """Read a file with a cache."""
     options = ReadOptions(engine=_engine(url), cache=cache)
-    assert sum(1 for _ in read_records(path, options, mode=mode))
+    assert sum(1 for _ in read_records(path, options, mode=mode)) > 0
 
 
-def _seconds(path: Path, endpoint: Endpoint, cache: Path, *, mode: str) -> float:
+def _seconds(path: Path, endpoint: Endpoint, cache: Path, *, mode: Mode) -> float:
     with measured() as cost:
         read_all(path, endpoint.url, cache, mode=mode)
     return cost.seconds

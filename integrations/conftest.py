@@ -10,20 +10,25 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pymupdf
 import pytest
 
 from deepseek_ocr_rag import (
+    ChunkOptions,
     Document,
     EngineRejected,
+    Mode,
     PageImage,
     PageRequest,
     ReadOptions,
     Recognition,
+    Record,
     Usage,
     read,
+    records,
 )
 from deepseek_ocr_rag.recognition import ImageRequest
 
@@ -48,6 +53,23 @@ def sample_document(sample: Path) -> Document:
     """What the core makes of the sample's first two pages."""
     (document,) = read(sample, ReadOptions(engine="local", pages="1-2"))
     return document
+
+
+@pytest.fixture
+def already_read(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> Callable[[ModuleType], None]:
+    """Lets a module of an integration find the sample read: reading takes long, where it is not the point."""
+
+    def read_whole(*_: object) -> Iterator[Document]:
+        yield sample_document
+
+    def read_streamed(*_: object, mode: Mode, chunks: ChunkOptions, keep_blank: bool) -> Iterator[Record]:
+        yield from records(sample_document, mode, options=chunks, keep_blank=keep_blank)
+
+    def settle(module: ModuleType) -> None:
+        monkeypatch.setattr(module, "read", read_whole)
+        monkeypatch.setattr(module, "read_records", read_streamed)
+
+    return settle
 
 
 @pytest.fixture

@@ -23,25 +23,98 @@ async def numbers(count: int) -> AsyncGenerator[int]:
         yield number
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 5))
-def test_results_come_in_order_and_never_too_many_at_once(delays: list[int], window: int) -> None:
-    running = most = 0
+@settings(max_examples=60, deadline=None)
+@given(
+    delays=st.lists(st.integers(0, 9), max_size=40),
+    windows=st.lists(st.integers(0, 6), min_size=1, max_size=9),
+    ahead=st.integers(0, 12),
+)
+def test_results_come_in_order_each_once_and_never_too_many_at_once(
+    delays: list[int], windows: list[int], ahead: int
+) -> None:
+    """Whatever takes how long, and however the window changes meanwhile."""
+    running, begun, given_ = 0, list[int](), list[tuple[int, int]]()
+    asked = 0
+
+    def window() -> int:
+        nonlocal asked
+        asked += 1
+        return windows[asked % len(windows)]
 
     async def work(index: int) -> int:
-        nonlocal running, most
+        nonlocal running
         running += 1
-        most = max(most, running)
+        begun.append(index)
+        assert running <= max(1, *windows)
+        if ahead:
+            assert len(begun) - len(given_) <= ahead
         for _ in range(delays[index]):
             await asyncio.sleep(0)
         running -= 1
         return index * 10
 
-    async def main() -> list[tuple[int, int]]:
-        return [pair async for pair in in_order(numbers(len(delays)), work, window=window)]
+    async def main() -> None:
+        async for pair in in_order(numbers(len(delays)), work, window=window, ahead=ahead):
+            given_.append(pair)
 
-    assert asyncio.run(main()) == [(index, index * 10) for index in range(len(delays))]
-    assert most <= window
+    asyncio.run(main())
+    assert begun == list(range(len(delays)))
+    assert given_ == [(index, index * 10) for index in begun]
+
+
+@settings(max_examples=30, deadline=None)
+@given(count=st.integers(1, 30), window=st.integers(1, 5), taken=st.integers(0, 30), slow=st.integers(0, 30))
+def test_closing_at_any_time_cancels_all(count: int, window: int, taken: int, slow: int) -> None:
+    open_ = set[int]()
+
+    async def work(index: int) -> int:
+        open_.add(index)
+        try:
+            await asyncio.sleep(60 if index == slow else 0)
+        finally:
+            open_.remove(index)
+        return index
+
+    async def main() -> None:
+        before = asyncio.all_tasks()
+        results = in_order(numbers(count), work, window=window)
+        found = [index async for index, _ in _first(results, min(taken, slow, count))]
+        assert found == list(range(min(taken, slow, count)))
+        await results.aclose()
+        assert asyncio.all_tasks() == before
+
+    asyncio.run(asyncio.wait_for(main(), 5))
+    assert not open_
+
+
+async def _first(results: AsyncGenerator[tuple[int, int]], count: int) -> AsyncGenerator[tuple[int, int]]:
+    for _ in range(count):
+        yield await anext(results)
+
+
+@pytest.mark.parametrize(("ahead", "done_meanwhile"), [(0, 64), (10, 10), (5, 5)])
+def test_a_slow_head_does_not_stall_the_rest_but_what_waits_behind_it_is_bounded(
+    ahead: int, done_meanwhile: int
+) -> None:
+    done = []
+    release = asyncio.Event()
+
+    async def work(index: int) -> int:
+        if index == 0:
+            await release.wait()
+        done.append(index)
+        return index
+
+    async def main() -> list[int]:
+        results = in_order(numbers(200), work, window=4, ahead=ahead)
+        first = asyncio.create_task(anext(results))
+        for _ in range(2000):
+            await asyncio.sleep(0)
+        assert done == list(range(1, done_meanwhile))
+        release.set()
+        return [(await first)[0], *[index async for index, _ in results]]
+
+    assert asyncio.run(main()) == list(range(200))
 
 
 def test_closing_early_cancels_what_is_under_way() -> None:

@@ -18,29 +18,49 @@ PACKAGE = ROOT / "src" / "deepseek_ocr_rag"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RANKS = {
-    0: ["errors", "limits", "geometry", "prompts", "tokens", "modes", "usage", "joining", "syntax", "folding"],
-    1: ["markdown", "sequence", "serial", "rowfill"],
+    0: [
+        "errors",
+        "limits",
+        "geometry",
+        "prompts",
+        "tokens",
+        "modes",
+        "usage",
+        "headway",
+        "joining",
+        "syntax",
+        "folding",
+        "ranges",
+        "confine",
+    ],
+    1: ["archives", "linewords", "markdown", "sequence", "serial", "rowfill"],
     2: ["document", "sniff", "office", "download", "numerals", "families", "drawings", "hypertext", "marks", "pixels"],
     3: [
         *("recognition", "heads", "loops", "tables", "listing", "captions", "headrows", "schema", "narrow"),
-        *("testimony", "plaintext"),
+        *("testimony", "plaintext", "facts"),
     ],
     4: [
-        *("facts", "grounding", "source", "cutting", "seams", "markup", "fused", "sheets", "wholes"),
+        *("layers", "grounding", "source", "cutting", "seams", "markup", "fused", "sheets", "wholes"),
         *("docling_values", "evidence", "gridrows", "wording"),
     ],
-    5: ["pieces", "paging", "ink", "assembly", "chunking", "webpage", "docling", "allot", "lostwords", "fitting"],
-    6: ["engines", "blocks", "align", "anchors", "beside", "inkrows", "trust", "quotes"],
-    7: ["measure", "assemble", "chunk", "pages", "refill", "placing"],
-    8: ["worker", "flow", "metadata", "suspects"],
-    9: ["render", "records", "figures", "calibration", "passage"],
-    10: ["findings", "export", "rechunk", "retrieve", "options", "landing"],
-    11: ["pipeline", "probe", "reading", "spending", "cite"],
-    12: ["answering", "searchers", "console", "doctor", "reopen"],
-    13: ["jsonlines", "annotate", "answers", "ondemand", "viewers"],
-    14: ["highlight"],
-    15: ["contactsheet", "demo"],
-    16: ["cli", "__init__"],
+    5: ["mupdf", "pdfium"],
+    6: ["pieces", "paging", "ink", "assembly", "chunking", "webpage", "docling", "allot", "lostwords", "fitting"],
+    7: ["engines", "blocks", "align", "anchors", "beside", "inkrows", "trust", "quotes"],
+    8: ["measure", "assemble", "chunk", "pages", "refill", "placing"],
+    9: ["visit", "flow", "metadata", "suspects"],
+    10: ["worker"],
+    11: ["render", "records", "figures", "calibration", "passage", "options"],
+    12: ["findings", "export", "rechunk", "retrieve", "landing", "cache"],
+    13: ["lookup", "probe", "reading", "spending", "cite"],
+    14: ["opening"],
+    15: ["station"],
+    16: ["pipeline"],
+    17: ["streaming"],
+    18: ["answering", "searchers", "console", "doctor", "reopen"],
+    19: ["jsonlines", "annotate", "answers", "ondemand", "viewers", "outputs"],
+    20: ["highlight", "cachecommands"],
+    21: ["contactsheet", "demo"],
+    22: ["cli", "__init__"],
 }
 RANK_OF = {name: rank for rank, names in RANKS.items() for name in names}
 
@@ -56,6 +76,8 @@ PURE = [
     "blocks",
     "align",
     "joining",
+    "linewords",
+    "ranges",
     "syntax",
     "serial",
     "markdown",
@@ -100,7 +122,7 @@ ALLOWED = set(sys.stdlib_module_names) | {"rapidfuzz"}
 
 WORKER_ONLY = {"pymupdf", "PIL", "numpy", "onnxruntime", "rapidocr"}
 """Law 3: heavy libraries load when first used; only modules that run inside the worker import them at the top."""
-RUN_IN_WORKER = {"paging", "pixels", "measure", "engines.embedded"}
+RUN_IN_WORKER = {"paging", "mupdf", "pdfium", "layers", "pixels", "measure", "engines.embedded"}
 
 
 def _name(path: Path) -> str:

@@ -380,7 +380,7 @@ def test_doubts_that_cannot_be_looked_into_cost_a_warning(
     def failing(*given: Any, **more: Any) -> Any:
         raise error
 
-    monkeypatch.setattr("deepseek_ocr_rag.pipeline.hidden_request", failing)
+    monkeypatch.setattr("deepseek_ocr_rag.station.hidden_request", failing)
     (document,) = read(mill, one_worker(engine=FakeEngine(told(0, 2)), suspect="fill"))
     [page] = document.pages
     assert (page.status, len(page.blocks)) == ("ok", 2)
@@ -481,7 +481,7 @@ def test_the_engine_is_chosen_by_what_is_set(monkeypatch: pytest.MonkeyPatch) ->
     assert make_engine(ReadOptions(engine=fake)) is fake
 
 
-@pytest.mark.parametrize("wrong", [{"engine": "gpt"}, {"on_error": "stop"}, {"workers": -1}, {"page_seconds": 0}])
+@pytest.mark.parametrize("wrong", [{"engine": "gpt"}, {"on_error": "stop"}, {"workers": -1}, {"max_in_flight": 0}])
 def test_wrong_options_are_refused_before_anything_is_read(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ReadOptions(**wrong)
@@ -569,3 +569,21 @@ def test_inside_a_running_loop_as_in_a_notebook(pdf: Path) -> None:
 def test_the_log_is_ours(pdf: Path, caplog: pytest.LogCaptureFixture) -> None:
     list(read(pdf, one_worker(engine=RejectingEngine(is_bad=lambda number: True))))
     assert {record.name for record in caplog.records if record.levelno >= logging.WARNING} == {"deepseek_ocr_rag"}
+
+
+def test_no_more_pages_are_at_hand_than_the_engine_has_use_for(tmp_path: Path) -> None:
+    """Pictures take memory: the workers prepare twice their number beyond what the engine can send."""
+    pdf = make_pdf(tmp_path / "many.pdf", pages=30)
+
+    class Placed(FakeEngine):
+        max_in_flight = 64
+        places = 3
+
+        async def answer(self, page: PageImage, task: Task) -> Recognition:
+            await asyncio.sleep(0.02)
+            return await super().answer(page, task)
+
+    engine = Placed()
+    [document] = read(pdf, one_worker(engine=engine, lines="none"))
+    assert len(document.pages) == 30
+    assert 1 < engine.most_in_flight <= 2 * 1 + 3

@@ -13,11 +13,12 @@ from .answers import (
     TextEvent,
     cite_answer,
 )
+from .cache import PageCache, default_cache
 from .chunk import ChunkOptions, Strategy, chunk_document, chunk_markdown, chunk_pages
 from .cite import Citation, CitationRegion, locate
 from .contactsheet import contact_sheet
 from .docling import to_docling
-from .document import Block, BlockKind, Cell, Document, Heading, Line, LineWord, OutlineEntry, Page, Table
+from .document import Block, BlockKind, Cell, Document, Heading, Line, OutlineEntry, Page, Table
 from .engines import Engine
 from .engines.chat import ChatEngine
 from .engines.local import LocalEngine
@@ -51,6 +52,8 @@ from .export import document_markdown
 from .figures import FigureOptions, FigureReading
 from .geometry import Box, Frame, PdfView
 from .highlight import crop, highlight_page
+from .limits import Limits
+from .linewords import LineWord
 from .metadata import (
     EXCLUDED_FROM_EMBEDDING,
     EXCLUDED_FROM_LLM,
@@ -61,16 +64,17 @@ from .metadata import (
 )
 from .modes import Resolution
 from .ondemand import alocate, locate_on_page
-from .options import Failure, Progress, ReadOptions
+from .options import Failure, Progress, ReadOptions, Renderer
 from .passage import Passage
 from .pipeline import aread, read
 from .prompts import Task
 from .rechunk import Excerpt, rechunk
-from .recognition import ImageRequest, PageImage, PageRequest, Piece, Recognition, Region, Word
+from .recognition import ImageRequest, PageImage, PageRequest, Piece, Quality, Recognition, Region, Word, Words
 from .records import Mode, Record, check_pages, records
 from .sheets import table_csv
 from .source import Input
 from .spending import Spending
+from .streaming import aread_records, read_records
 from .tables import table_html, table_markdown, table_rows
 from .tokens import TokenCounter, Tokenizer, token_counter
 from .usage import Price, Usage
@@ -118,6 +122,7 @@ __all__ = [
     "Heading",
     "ImageRequest",
     "Input",
+    "Limits",
     "Line",
     "LineWord",
     "LocalEngine",
@@ -125,6 +130,7 @@ __all__ = [
     "OutlineEntry",
     "OutputError",
     "Page",
+    "PageCache",
     "PageFailed",
     "PageImage",
     "PageOutOfRange",
@@ -135,11 +141,13 @@ __all__ = [
     "Price",
     "Progress",
     "Provider",
+    "Quality",
     "ReadOptions",
     "Recognition",
     "Record",
     "RecordingEngine",
     "Region",
+    "Renderer",
     "RepeatedOutput",
     "ReplayEngine",
     "ReplicateEngine",
@@ -161,9 +169,11 @@ __all__ = [
     "Usage",
     "WholeTable",
     "Word",
+    "Words",
     "alocate",
     "annotate_pdf",
     "aread",
+    "aread_records",
     "check_pages",
     "chunk_document",
     "chunk_markdown",
@@ -172,6 +182,7 @@ __all__ = [
     "cite_answer",
     "contact_sheet",
     "crop",
+    "default_cache",
     "document_html",
     "document_markdown",
     "document_metadata",
@@ -182,6 +193,7 @@ __all__ = [
     "page_metadata",
     "parse_regions",
     "read",
+    "read_records",
     "rechunk",
     "records",
     "table_csv",

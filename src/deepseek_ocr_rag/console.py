@@ -14,25 +14,29 @@ import logging
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import is_dataclass, replace
 from enum import IntEnum
 from itertools import chain
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 
+from .chunk import ChunkOptions
 from .document import Document
 from .errors import CitationError, DeepSeekOCRError, EngineMisconfigured, PageOutOfRange
 from .flow import iterate
 from .listing import expand, is_collection
 from .options import Failure, Progress, ReadOptions
 from .pipeline import results
+from .records import Mode, Record
 from .spending import Spending
+from .streaming import record_results
 from .usage import Price
+
+T = TypeVar("T", Document, Record)
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _MOST_WARNINGS = 10
@@ -147,6 +151,8 @@ class Run:
         self._readable = 0
         self._failures: list[Failure] = []
         self._damaged: list[str] = []
+        self._failed_pages: list[int] = []
+        """Of the file that is being read."""
 
     @property
     def has_read(self) -> bool:
@@ -155,22 +161,29 @@ class Run:
 
     def documents(self, files: Sequence[str]) -> Generator[Document]:
         """Read one file after the other; those that cannot be read are told of and left out."""
-        with self._shown_spending(), shown_progress(quiet=self._quiet) as show, _shown_warnings(quiet=self._quiet):
+        return self._told(lambda options: results(list(files), options))
+
+    def records(self, files: Sequence[str], *, mode: Mode, chunks: ChunkOptions) -> Generator[Record]:
+        """Read one file after the other into records, each as soon as it is known."""
+        return self._told(lambda options: record_results(list(files), options, mode=mode, chunks=chunks))
+
+    def _told(self, make: Callable[[ReadOptions], AsyncGenerator[T | Failure]]) -> Generator[T]:
+        with self._shown_spending(), shown_progress(quiet=self._quiet) as show, shown_warnings(quiet=self._quiet):
 
             def advance(done: Progress) -> None:
                 self._spending.add(done)
+                self._count(done)
                 if show is not None:
                     show(done)
 
             options = replace(self._options, progress=advance)
-            with closing(iterate(lambda: results(list(files), options))) as outcomes:
+            with closing(iterate(lambda: make(options))) as outcomes:
                 for outcome in outcomes:
-                    if isinstance(outcome, Failure):
-                        self._failures.append(outcome)
-                        say(f"error: {outcome.error}")
+                    if not isinstance(outcome, Failure):
+                        yield outcome
                         continue
-                    self._count(outcome)
-                    yield outcome
+                    self._failures.append(outcome)
+                    say(f"error: {outcome.error}")
 
     def only_document(self, file: str) -> Document:
         """Read one file.
@@ -220,12 +233,16 @@ class Run:
             if self._spending.has_asked and not self._quiet:
                 say(f"spent: {self._spending.line()}")
 
-    def _count(self, document: Document) -> None:
-        failed = [page.number for page in document.pages if page.status == "failed"]
+    def _count(self, done: Progress) -> None:
+        if done.status == "failed":
+            self._failed_pages.append(done.page_number)
+        if done.pages_done < done.total_pages:
+            return
+        failed, self._failed_pages = self._failed_pages, []
         self._documents += 1
-        self._readable += len(failed) < len(document.pages)
+        self._readable += len(failed) < done.total_pages
         if failed:
-            self._damaged.append(f"{document.file_name} ({_ranges(failed)})")
+            self._damaged.append(f"{done.file_name} ({_ranges(failed)})")
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -249,7 +266,7 @@ def shown_progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
     from rich.progress import Progress as Bar
 
     columns = (
@@ -257,23 +274,32 @@ def shown_progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}", markup=False),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[pace]}", markup=False),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("opening", total=None, speed="")
-        began, seen, current = time.monotonic(), 0, ""
+    console = Console(stderr=True)
+    with Bar(*columns, console=console, transient=True, redirect_stdout=False, refresh_per_second=10) as bar:
+        task = bar.add_task("opening", total=None, pace="")
+        current = ""
 
         def advance(done: Progress) -> None:
-            nonlocal seen, current
-            seen += 1
-            if done.source != current:
+            nonlocal current
+            if done.source != current or done.pages_done == 1:
                 current = done.source
                 name = printable(PurePath(current).name)[-40:]
-                bar.reset(task, total=done.total_pages, description=name, speed="")
-            bar.update(task, advance=1, speed=f"{seen / (time.monotonic() - began):.1f} pages/s")
+                bar.reset(task, total=done.total_pages, description=name, pace="")
+            bar.update(task, completed=done.pages_done, pace=_pace(done))
 
         yield advance
+
+
+def _pace(done: Progress) -> str:
+    """How fast it goes, and how long it will take as far as that is known."""
+    speed = f"{done.pages_per_second:.1f} pages/s" if done.pages_per_second else ""
+    if not speed or done.eta_seconds is None:
+        return speed
+    minutes, seconds = divmod(round(done.eta_seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{speed}, {f'{hours}:{minutes:02}' if hours else minutes}:{seconds:02} left"
 
 
 class _Warnings(logging.Handler):
@@ -292,7 +318,8 @@ class _Warnings(logging.Handler):
 
 
 @contextmanager
-def _shown_warnings(*, quiet: bool) -> Iterator[None]:
+def shown_warnings(*, quiet: bool) -> Iterator[None]:
+    """Show the package's first warnings as lines on standard error, or none."""
     logger = logging.getLogger("deepseek_ocr_rag")
     handler: logging.Handler = logging.NullHandler() if quiet else _Warnings()
     propagates, logger.propagate = logger.propagate, False

@@ -5,44 +5,83 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
 R = TypeVar("R")
+S = TypeVar("S")
+
+
+FEWEST_AHEAD = 64
+WINDOWS_AHEAD = 8
+"""Jobs that may be begun and not given yet: enough that a slow one does not stall those after it, and no more."""
 
 
 async def in_order(
-    jobs: AsyncGenerator[T], work: Callable[[T], Awaitable[R]], *, window: int
+    jobs: AsyncGenerator[T], work: Callable[[T], Awaitable[R]], *, window: int | Callable[[], int], ahead: int = 0
 ) -> AsyncGenerator[tuple[T, R]]:
     """Do jobs side by side, ``window`` at most, and give their results in the order of the jobs, each when it is done.
 
-    Jobs are taken ahead only while the first result is not there yet; ``jobs`` is closed at the end.
+    Results that are done wait behind a slow one while others are worked on. Jobs are taken ahead only while the first
+    result is not there yet; ``jobs`` is closed at the end.
+
+    Args:
+        jobs: What is to be done.
+        work: Does one.
+        window: How many are worked on at once, or what tells so each time that one could be begun.
+        ahead: How many may be begun and not given yet, worked on or done; 0 is eight windows, and 64 at least.
     """
-    under_way: deque[tuple[T, asyncio.Task[R]]] = deque()
-    coming: asyncio.Task[tuple[T] | None] | None = asyncio.create_task(_next_item(jobs))
+    line = _Line(work)
+    coming: asyncio.Task[tuple[T] | None] | None = line.watched(_next_item(jobs))
     try:
-        while coming is not None or under_way:
-            if under_way and (coming is None or len(under_way) >= window):
-                await asyncio.wait({under_way[0][1]})
-            elif coming is not None:
-                await asyncio.wait({coming, *(task for _, task in list(under_way)[:1])}, return_when="FIRST_COMPLETED")
-            if coming is not None and coming.done() and len(under_way) < window:
-                found = coming.result()
-                coming = asyncio.create_task(_next_item(jobs)) if found is not None else None
-                if found is not None:
-                    under_way.append((found[0], asyncio.create_task(_run(work, found[0]))))
-            while under_way and under_way[0][1].done():
-                job, task = under_way.popleft()
+        while coming is not None or line.begun:
+            line.changed.clear()
+            while line.begun and line.begun[0][1].done():
+                job, task = line.begun.popleft()
                 yield job, task.result()
+            size = max(1, window if isinstance(window, int) else window())
+            has_room = line.running < size and len(line.begun) < (ahead or max(FEWEST_AHEAD, WINDOWS_AHEAD * size))
+            if coming is not None and coming.done() and has_room:
+                found = coming.result()
+                coming = line.watched(_next_item(jobs)) if found is not None else None
+                if found is not None:
+                    line.begin(found[0])
+            elif coming is not None or line.begun:
+                await line.changed.wait()
     finally:
-        unfinished = [task for _, task in under_way] + ([coming] if coming is not None else [])
+        unfinished = [task for _, task in line.begun] + ([coming] if coming is not None else [])
         for left in unfinished:
             left.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
         await jobs.aclose()
+
+
+class _Line(Generic[T, R]):
+    """The jobs that are begun and not given yet, in order."""
+
+    def __init__(self, work: Callable[[T], Awaitable[R]]) -> None:
+        self.begun: deque[tuple[T, asyncio.Task[R]]] = deque()
+        self.running = 0
+        self.changed = asyncio.Event()
+        self._work = work
+
+    def begin(self, job: T) -> None:
+        self.running += 1
+        task = self.watched(_run(self._work, job))
+        task.add_done_callback(self._ended)
+        self.begun.append((job, task))
+
+    def watched(self, coming: Coroutine[object, None, S]) -> asyncio.Task[S]:
+        """A task that tells of its end."""
+        task = asyncio.create_task(coming)
+        task.add_done_callback(lambda _: self.changed.set())
+        return task
+
+    def _ended(self, _: object) -> None:
+        self.running -= 1
 
 
 async def _run(work: Callable[[T], Awaitable[R]], job: T) -> R:

@@ -17,8 +17,9 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from .document import Block, BlockKind, Line, LineWord
+from .document import Block, BlockKind, Line
 from .geometry import Box, bounding_box
+from .linewords import LineWord, LineWords
 
 Flow = Literal["right", "left", "down", "up"]
 """Where the text of a line goes on, on the page as displayed."""
@@ -60,7 +61,7 @@ class Strip:
 
     text: str
     box: Box
-    words: tuple[LineWord, ...] = ()
+    words: Sequence[LineWord] = ()
     flow: Flow | None = None
 
     def part(self, start: int, end: int) -> tuple[Box, bool]:
@@ -125,8 +126,7 @@ def line_strip(
     text: str, box: Box, words: Sequence[LineWord], *, at: int, beside: tuple[Box | None, Box | None]
 ) -> Strip:
     """The strip of a line that begins ``at`` a character, from which its words are counted, between two others."""
-    own = tuple(replace(word, start=word.start - at, end=word.end - at) for word in words)
-    strip = Strip(text=text, box=box, words=own)
+    strip = Strip(text=text, box=box, words=LineWords.of(words).moved(-at))
     return replace(strip, flow=flow_of(strip, before=beside[0], after=beside[1]))
 
 

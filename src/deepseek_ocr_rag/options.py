@@ -11,19 +11,27 @@ from .engines import Engine
 from .engines.local import LocalEngine
 from .engines.retry import RetryPolicy
 from .errors import DeepSeekOCRError
+from .limits import Limits
 from .modes import Resolution
 from .prompts import PAGE_TASKS, Task, prompt_for
-from .recognition import ImageRequest, LineEvidence, LocalRequest, SuspectPages
+from .recognition import ImageRequest, LineEvidence, LocalRequest, Quality, SuspectPages
 from .usage import Usage
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+    from .cache import PageCache
     from .figures import FigureOptions
 
 OnError = Literal["raise", "skip"]
+Renderer = Literal["mupdf", "pdfium"]
 
-_OF_SERVERS = ("provider", "base_url", "model", "api_key", "prompt", "resolution", "retry")
+MAX_IN_FLIGHT = 64
+
+_OF_SERVERS = (
+    *("provider", "base_url", "model", "api_key", "prompt", "resolution", "retry"),
+    *("max_in_flight", "requests_per_minute", "tokens_per_minute"),
+)
 """Options that mean nothing to an engine that was passed in, or that is no server."""
 
 
@@ -39,6 +47,19 @@ class Progress:
     usage: Usage = field(default_factory=Usage)
     """What this page cost."""
     warnings: tuple[str, ...] = ()
+    file_name: str = ""
+    pages_done: int = 0
+    """Pages of this file that are done, this one included."""
+    run_pages: int = 0
+    """Pages of the whole run that are done."""
+    run_total: int = 0
+    """Pages of the files that were opened so far."""
+    seconds: float = 0.0
+    """Since the run began."""
+    pages_per_second: float = 0.0
+    """Over the last while."""
+    eta_seconds: float | None = None
+    """Until all pages of the files that were opened so far are done; None where that is not known yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +98,13 @@ class ReadOptions:
         reference: What the task ``locate`` looks for.
         resolution: The model's mode; ``auto`` chooses by the page's smallest text.
         retry: What a page may cost before its best answer so far is taken.
+        max_in_flight: Requests that may be under way at once, at most; how many there are is found out by what the
+            server does.
+        requests_per_minute: Requests that may go out a minute; 0 is no limit. Calls that are to share one limit share
+            an engine object that has it.
+        tokens_per_minute: Tokens of pictures, prompts and answers that may be spent a minute; 0 is no limit.
+        quality: How the embedded engine reads text layers: with the layout model on all pages (``best``), on none
+            (``fast``, many times as fast), or on those that are not plain (``auto``).
         fallback: Who reads a page that the server could not read, or not to its end: ``local`` (the text layer, else
             offline OCR), ``none``, or another engine. Such pages have the status ``fallback``.
         figures: Where to save the pictures of figures, and whether to have them read; None leaves them in the page.
@@ -92,7 +120,10 @@ class ReadOptions:
         allow_urls: Whether http and https inputs are fetched.
         fs: An fsspec file system that paths are read from.
         workers: Worker processes for opening, rendering and offline reading; 0 is one for each core, four at most.
-        page_seconds: Time limit of one page in a worker.
+        renderer: What draws the pages of PDFs: ``mupdf``, or ``pdfium``, whose licence asks nothing of users.
+        limits: What a file, a page and a download may take; what is more is an error of that file or page.
+        cache: Where what was read is kept, so that a run that was stopped goes on for free: a file or folder, an open
+            :class:`.PageCache`, or True for the usual place (:func:`.default_cache`). It holds the documents' text.
         on_error: ``raise`` stops at the first file that cannot be read, ``skip`` goes on and logs it. None raises for
             a single file and skips in folders, globs and lists.
         on_failure: Called with each file that was skipped.
@@ -100,8 +131,8 @@ class ReadOptions:
 
     Raises:
         ValueError: If an option is none of these, or would be ignored: those of a server (``provider``, ``base_url``,
-            ``model``, ``api_key``, ``prompt``, ``resolution``, ``retry``) beside an engine object, which has its own,
-            or beside ``local``.
+            ``model``, ``api_key``, ``prompt``, ``resolution``, ``retry``, ``max_in_flight`` and what is spent a minute)
+            beside an engine object, which has its own, or beside ``local``.
     """
 
     engine: Engine | Literal["auto", "local"] = "auto"
@@ -114,6 +145,10 @@ class ReadOptions:
     reference: str = ""
     resolution: Resolution = "auto"
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    max_in_flight: int = MAX_IN_FLIGHT
+    requests_per_minute: float = 0.0
+    tokens_per_minute: float = 0.0
+    quality: Quality = "best"
     fallback: Engine | Literal["local", "none"] = "local"
     figures: FigureOptions | None = None
     lines: LineEvidence = "auto"
@@ -123,7 +158,9 @@ class ReadOptions:
     allow_urls: bool = False
     fs: AbstractFileSystem | None = None
     workers: int = 0
-    page_seconds: float = 120.0
+    renderer: Renderer = "mupdf"
+    limits: Limits = field(default_factory=Limits)
+    cache: PageCache | str | os.PathLike[str] | bool = False
     on_error: OnError | None = None
     on_failure: Callable[[Failure], None] | None = field(default=None, repr=False)
     progress: Callable[[Progress], None] | None = field(default=None, repr=False)
@@ -136,11 +173,17 @@ class ReadOptions:
             raise ValueError(f"fallback={self.fallback!r}: pass 'local', 'none' or an engine object")
         if self.on_error not in (None, "raise", "skip"):
             raise ValueError(f"on_error={self.on_error!r}: pass 'raise', 'skip' or None")
-        for name, known in (("lines", LineEvidence), ("suspect", SuspectPages), ("resolution", Resolution)):
+        for name, known in (
+            ("lines", LineEvidence),
+            ("suspect", SuspectPages),
+            ("resolution", Resolution),
+            ("quality", Quality),
+            ("renderer", Renderer),
+        ):
             if getattr(self, name) not in get_args(known):
                 raise ValueError(f"{name}={getattr(self, name)!r}: pass one of {', '.join(get_args(known))}")
-        if self.workers < 0 or self.page_seconds <= 0:
-            raise ValueError("workers must not be negative, and page_seconds must be positive")
+        if min(self.workers, self.requests_per_minute, self.tokens_per_minute) < 0 or self.max_in_flight < 1:
+            raise ValueError("workers and what is allowed a minute must not be negative, max_in_flight at least 1")
         if self.engine != "auto" and (ignored := _set_for_servers(self)):
             whose = "engine='local' asks no server" if self.engine == "local" else "set them on the engine object"
             raise ValueError(f"{', '.join(ignored)}: would be ignored; {whose}")
@@ -186,7 +229,7 @@ def make_engine(options: ReadOptions) -> Engine:
             raise ValueError(
                 f"{', '.join(ignored)}: would be ignored: there is no server; name its provider or base_url"
             )
-        engine = LocalEngine()
+        engine = LocalEngine(quality=options.quality)
     else:
         engine = _server_engine(server, options)
     _check_tasks(engine, options)
@@ -212,6 +255,9 @@ def _server_engine(server: Target, options: ReadOptions) -> Engine:
             prompt_task=options.task,
             image=ImageRequest(resolution=options.resolution),
             retry=options.retry,
+            max_in_flight=options.max_in_flight,
+            requests_per_minute=options.requests_per_minute,
+            tokens_per_minute=options.tokens_per_minute,
         ),
     )
 
@@ -235,8 +281,8 @@ def _check_tasks(engine: Engine, options: ReadOptions) -> None:
 
 
 def _set_for_servers(options: ReadOptions) -> list[str]:
-    plain = {"resolution": "auto", "retry": RetryPolicy()}
-    return [name for name in _OF_SERVERS if getattr(options, name) != plain.get(name, "")]
+    plain = {"resolution": "auto", "retry": RetryPolicy(), "max_in_flight": MAX_IN_FLIGHT}
+    return [name for name in _OF_SERVERS if (value := getattr(options, name)) and value != plain.get(name, "")]
 
 
 def evidence_ocr(options: ReadOptions) -> LocalRequest | None:
@@ -252,5 +298,5 @@ def make_fallback(options: ReadOptions, engine: Engine) -> Engine | None:
     if isinstance(engine, LocalEngine) or options.task not in PAGE_TASKS:
         return None
     if isinstance(options.fallback, str):
-        return LocalEngine() if options.fallback == "local" else None
+        return LocalEngine(quality=options.quality) if options.fallback == "local" else None
     return options.fallback

@@ -16,11 +16,14 @@ import typer
 from .chunk import ChunkOptions, Strategy
 from .engines.local import LocalEngine
 from .figures import FigureOptions, FigureReading
+from .limits import Limits
 from .modes import Resolution
-from .options import ReadOptions, make_engine, with_engine
+from .options import MAX_IN_FLIGHT, ReadOptions, Renderer, make_engine, with_engine
 from .prompts import Task
-from .recognition import LineEvidence, OcrEngine, SuspectPages
+from .recognition import LineEvidence, OcrEngine, Quality, SuspectPages
 from .usage import Price
+
+_LIMITS = Limits()
 
 
 def _option(text: str, *names: str, panel: str = "Reading", **more: Any) -> Any:
@@ -68,12 +71,41 @@ class Reading:
     ] = ""
     ocr: Annotated[OcrEngine, _option("What the local engine reads pictures of text with.")] = "auto"
     language: Annotated[str, _option("Tesseract's languages, such as kor+eng.")] = "eng"
+    quality: Annotated[
+        Quality, _option("How the local engine reads text layers: with the layout model, without it, or where needed.")
+    ] = "best"
     pages: Annotated[str, _option('Such as "1-3,7" or "5-"; all where it is not given.')] = ""
     password: Annotated[
         str,
         _option("Of encrypted PDFs; others can see it here, but not in the variable.", envvar="DEEPSEEK_OCR_PASSWORD"),
     ] = ""
     workers: Annotated[int, _option("Processes; 0 is by the machine.", min=0)] = 0
+    renderer: Annotated[Renderer, _option("What draws the pages of PDFs.")] = "mupdf"
+    max_in_flight: Annotated[int, _option("Requests under way at once, at most.", panel="Limits", min=1)] = (
+        MAX_IN_FLIGHT
+    )
+    requests_per_minute: Annotated[
+        float, _option("Requests that may go out a minute; 0 is no limit.", panel="Limits", min=0)
+    ] = 0.0
+    tokens_per_minute: Annotated[
+        float, _option("Tokens that may be spent a minute; 0 is no limit.", panel="Limits", min=0)
+    ] = 0.0
+    max_pages: Annotated[int, _option("Pages of a file.", panel="Limits", min=1)] = _LIMITS.max_pages
+    max_bytes: Annotated[int, _option("Bytes of a file or download.", panel="Limits", min=1)] = _LIMITS.max_bytes
+    page_seconds: Annotated[float, _option("Seconds of a page in a worker.", panel="Limits", min=0.001)] = (
+        _LIMITS.page_seconds
+    )
+    download_seconds: Annotated[
+        float, _option("Seconds of a download, or of an office document's conversion.", panel="Limits", min=0.001)
+    ] = _LIMITS.download_seconds
+    cache: Annotated[
+        str,
+        _option(
+            "Where answers are kept, to go on after a stop: a file or folder; also from DEEPSEEK_OCR_CACHE. It holds "
+            "the documents' text.",
+            envvar="DEEPSEEK_OCR_CACHE",
+        ),
+    ] = ""
     quiet: Annotated[bool, _option("Neither progress, warnings nor what was spent.", "--quiet", "-q")] = False
 
     def options(self, *, allow_urls: bool = False) -> ReadOptions:
@@ -83,7 +115,7 @@ class Reading:
             BadParameter: If options make no sense, alone or together.
             EngineMisconfigured: If the provider's key or address is missing.
         """
-        local = LocalEngine(ocr=self.ocr, language=self.language)
+        local = LocalEngine(ocr=self.ocr, language=self.language, quality=self.quality)
         try:
             options = ReadOptions(
                 engine=self.engine,
@@ -102,6 +134,17 @@ class Reading:
                 password=self.password,
                 allow_urls=allow_urls,
                 workers=self.workers,
+                renderer=self.renderer,
+                max_in_flight=self.max_in_flight,
+                requests_per_minute=self.requests_per_minute,
+                tokens_per_minute=self.tokens_per_minute,
+                limits=Limits(
+                    max_pages=self.max_pages,
+                    max_bytes=self.max_bytes,
+                    page_seconds=self.page_seconds,
+                    download_seconds=self.download_seconds,
+                ),
+                cache=self.cache or False,
             )
             engine = make_engine(options)
         except ValueError as error:

@@ -6,13 +6,14 @@ import base64
 import json
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_ocr_rag.engines.bodies import chat_body, droppable, extra_fields, named_in, ollama_body
+from deepseek_ocr_rag.engines.bodies import body_bytes, chat_body, droppable, extra_fields, named_in, ollama_body
 from deepseek_ocr_rag.engines.providers import PROVIDERS
 from deepseek_ocr_rag.engines.question import Guard, Picture, Question
 from deepseek_ocr_rag.families import FAMILIES, Family, family, family_of
@@ -391,3 +392,19 @@ def test_sglang_names_its_field_in_words() -> None:
 def test_any_message_names_a_field_or_none(message: str) -> None:
     fields = droppable(vllm_fields())
     assert named_in(message, fields) in [*fields, None]
+
+
+@pytest.mark.parametrize("route", ["chat", "ollama"])
+@given(
+    data=st.binary(max_size=300),
+    prompt=st.text(st.characters(codec="utf-8"), max_size=40),
+    extra=st.dictionaries(st.text(max_size=5), st.text(max_size=5)),
+)
+def test_the_bytes_of_a_body_are_its_json(route: str, data: bytes, prompt: str, extra: dict[str, str]) -> None:
+    asked = replace(question(), prompt=prompt, picture=replace(PICTURE, data=data))
+
+    def make(about: Question) -> Mapping[str, object]:
+        build = ollama_body if route == "ollama" else chat_body
+        return build(about, provider=PROVIDERS["custom"], model="m", family=V1, extra=extra)
+
+    assert json.loads(body_bytes(asked, make)) == json.loads(json.dumps(make(asked)))

@@ -380,3 +380,27 @@ def test_a_page_without_a_picture_is_not_sent() -> None:
     with pytest.raises(EngineRejected, match="no picture"):
         read(server, replace(PAGE, data=b""))
     assert not server.questions
+
+
+def test_a_page_that_is_refused_waits_its_turn_until_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def record(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("deepseek_ocr_rag.engines.climb.asyncio.sleep", record)
+    server = Server(script=[trouble("limited")] * 20)
+    read_ = read(server, asking=replace(ASKING, policy=RetryPolicy(max_attempts=1, max_requests=1)))
+    assert (read_.text, read_.status) == (GOOD, "ok")
+    assert read_.usage.requests == 21
+    assert waits[0] == 0
+    assert all(0.1 <= wait <= 30 for wait in waits[1:])
+    assert sum(waits[1:3]) < 1  # the first times, soon
+    assert all(question == server.questions[0] for question in server.questions)
+
+
+def test_a_deadline_ends_the_waiting() -> None:
+    server = Server(rest=trouble("limited", retry_after=30.0))
+    with pytest.raises(EngineUnavailable):
+        read(server, asking=replace(ASKING, policy=RetryPolicy(deadline=20)))
+    assert len(server.questions) == 1

@@ -252,7 +252,7 @@ def test_being_cancelled_is_no_trouble() -> None:
         (405, "misconfigured", "base_url"),
         (413, "too_large", "smaller"),
         (422, "rejected", "mine"),
-        (429, "busy", "fewer"),
+        (429, "limited", "fewer"),
         (500, "busy", ""),
         (599, "busy", ""),
     ],
@@ -268,6 +268,13 @@ def test_what_a_status_means(status: int, kind: str, hint: str) -> None:
     assert trouble.hint
     assert trouble.retry_after == 3.0
     assert trouble.problem == f"the server at https://host/v1/chat answered {status} with 'key *** is odd'"
+
+
+def test_no_money_is_not_waited_for() -> None:
+    body = b'{"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}'
+    trouble = refusal(Reply(status=429, body=body), url="http://h", key_hint="k")
+    assert trouble.kind == "misconfigured"
+    assert "Top up" in trouble.hint
 
 
 @given(st.integers(100, 999), st.binary(max_size=200))

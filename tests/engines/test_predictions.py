@@ -453,7 +453,7 @@ def test_what_is_no_prediction(server: Server, answer: Answered, kind: str) -> N
 def test_wait_as_long_as_the_server_asks(server: Server) -> None:
     server.created = Answered(429, b'{"detail": "throttled"}', {"Retry-After": "13"})
     problem = trouble(wire(server))
-    assert (problem.kind, problem.retry_after) == ("busy", 13.0)
+    assert (problem.kind, problem.retry_after) == ("limited", 13.0)
     assert "throttled" in problem.problem
 
 

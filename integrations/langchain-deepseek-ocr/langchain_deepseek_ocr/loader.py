@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import IO, Any, Literal, TypeGuard
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
-from deepseek_ocr_rag import Failure, Input, Progress, ReadOptions, aread, read
+from deepseek_ocr_rag import Failure, Input, Progress, ReadOptions
 
 from .settings import ReadSettings
 
@@ -48,7 +47,7 @@ class DeepSeekOCRLoader(ReadSettings, BaseLoader):
             self.file_path = list(self.file_path)
 
     def lazy_load(self) -> Iterator[Document]:
-        """Read file by file; closing the generator stops all work.
+        """Read on and on; closing the generator stops all work.
 
         Raises:
             SourceError: If a file cannot be read; ``on_error`` says whether.
@@ -56,16 +55,14 @@ class DeepSeekOCRLoader(ReadSettings, BaseLoader):
             OutputError: If a page was not read to its end, or came back empty, and ``failed_pages`` is ``raise``.
             EngineMisconfigured: If address, key or model of the server are wrong, so that it can read no page.
         """
-        with self.told() as report, closing(read(self.file_path, self._begin(report))) as found:
-            for document in found:
-                yield from self.documents(document)
+        with self.told() as report, closing(self.stream(self.file_path, self._begin(report))) as found:
+            yield from found
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """Like :meth:`lazy_load`, without blocking the event loop."""
-        async with self.atold() as report, aclosing(aread(self.file_path, self._begin(report))) as found:
+        async with self.atold() as report, aclosing(self.astream(self.file_path, self._begin(report))) as found:
             async for document in found:
-                for made in await asyncio.to_thread(list, self.documents(document)):
-                    yield made
+                yield document
 
     def _begin(self, report: Callable[[Progress], None]) -> ReadOptions:
         self.failures = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
@@ -12,8 +11,7 @@ from langchain_core.document_loaders import BaseBlobParser
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
-from deepseek_ocr_rag import Document as ReadDocument
-from deepseek_ocr_rag import Input, Progress, ReadOptions, aread, read
+from deepseek_ocr_rag import Input, Progress, ReadOptions
 
 from .settings import ReadSettings
 
@@ -37,26 +35,25 @@ class DeepSeekOCRBlobParser(ReadSettings, BaseBlobParser):
             OutputError: If a page was not read to its end, or came back empty, and ``failed_pages`` is ``raise``.
             EngineMisconfigured: If address, key or model of the server are wrong, so that it can read no page.
         """
-        with self.told() as report, closing(read(_input(blob), self._options(report))) as found:
+        with self.told() as report, closing(self.stream(_input(blob), self._options(report))) as found:
             for document in found:
-                yield from self._documents_of(document, blob)
+                yield _of_blob(document, blob)
 
     async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
         """Like :meth:`lazy_parse`, without blocking the event loop."""
-        async with self.atold() as report, aclosing(aread(_input(blob), self._options(report))) as found:
+        async with self.atold() as report, aclosing(self.astream(_input(blob), self._options(report))) as found:
             async for document in found:
-                for made in await asyncio.to_thread(list, self._documents_of(document, blob)):
-                    yield made
+                yield _of_blob(document, blob)
 
     def _options(self, report: Callable[[Progress], None]) -> ReadOptions:
         return self.read_options(on_error="raise", progress=report)
 
-    def _documents_of(self, read_document: ReadDocument, blob: Blob) -> Iterator[Document]:
-        source = {"source": blob.source} if blob.source else {}
-        for document in self.documents(read_document):
-            added = {key: value for key, value in blob.metadata.items() if key not in document.metadata}
-            document.metadata |= {**source, **added}
-            yield document
+
+def _of_blob(document: Document, blob: Blob) -> Document:
+    """The document with what is known of its blob."""
+    added = {key: value for key, value in blob.metadata.items() if key not in document.metadata}
+    document.metadata |= ({"source": blob.source} if blob.source else {}) | added
+    return document
 
 
 class _NamedBytes(io.BytesIO):

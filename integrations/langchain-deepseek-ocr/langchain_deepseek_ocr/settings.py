@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, closing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,13 +19,23 @@ from deepseek_ocr_rag import (
     Failure,
     FigureOptions,
     FigureReading,
+    Input,
+    Limits,
     Mode,
+    PageCache,
     Price,
     Progress,
+    Quality,
     ReadOptions,
+    Record,
+    Renderer,
     Resolution,
     Task,
+    aread,
+    aread_records,
     check_pages,
+    read,
+    read_records,
     records,
 )
 
@@ -58,10 +70,18 @@ class ReadSettings(ChunkSettings):
         pages: ``"1-3,7"``, a number or numbers, counted from 1; None is all.
         password: For encrypted PDFs. Never shown.
         workers: Worker processes; 0 is one for each core, four at most.
-        page_seconds: Time limit of one page in a worker.
+        quality: How the offline engine reads text layers: with the layout model (``best``), without it (``fast``), or
+            with it where the page is not plain (``auto``).
+        renderer: What draws the pages of PDFs: ``mupdf`` or ``pdfium``.
+        limits: What a file, a page and a download may take.
+        cache: Where answers are kept, so that a run that was stopped goes on for free: a file or folder, an open
+            cache, or True for the usual place. It holds the documents' text.
+        max_in_flight: Requests that may be under way at once, at most.
+        requests_per_minute: Requests that may go out a minute; 0 is no limit.
+        tokens_per_minute: Tokens that may be spent a minute; 0 is no limit.
         failed_pages: ``raise`` stops at a file of which a page failed, came back empty, or was not read to its end,
             before any of its documents is given: indexing with a clean-up would delete what an earlier run had of
-            that page.
+            that page. So a file is held until it is read; with ``keep``, pages and chunks come while it is being read.
         keep_blank: Whether blank pages are documents, too; they have no text, which some embedding services refuse.
         progress: Called after each page.
         callbacks: LangChain's handlers, or a run's manager, that are told of each page that is done and of the run's
@@ -90,7 +110,13 @@ class ReadSettings(ChunkSettings):
     pages: str | int | tuple[int, ...] | list[int] | None = None
     password: SecretStr | str | None = field(default=None, repr=False)
     workers: int = 0
-    page_seconds: float = 120.0
+    quality: Quality = "best"
+    renderer: Renderer = "mupdf"
+    limits: Limits = field(default_factory=Limits)
+    cache: PageCache | str | os.PathLike[str] | bool = False
+    max_in_flight: int = 64
+    requests_per_minute: float = 0.0
+    tokens_per_minute: float = 0.0
     failed_pages: Literal["keep", "raise"] = "keep"
     keep_blank: bool = True
     progress: Callable[[Progress], None] | None = field(default=None, repr=False)
@@ -133,7 +159,13 @@ class ReadSettings(ChunkSettings):
             pages=tuple(self.pages) if isinstance(self.pages, list) else self.pages,
             password=_revealed(self.password),
             workers=self.workers,
-            page_seconds=self.page_seconds,
+            quality=self.quality,
+            renderer=self.renderer,
+            limits=self.limits,
+            cache=self.cache,
+            max_in_flight=self.max_in_flight,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
             fs=fs,
             allow_urls=allow_urls,
             on_error=on_error,
@@ -149,22 +181,54 @@ class ReadSettings(ChunkSettings):
         """Like :meth:`told`, in the event loop."""
         return atold(self.callbacks, price=self.price, progress=self.progress)
 
-    def documents(self, document: ReadDocument) -> Iterator[Document]:
-        """LangChain's documents of one of ours.
+    def stream(self, given: Input | Iterable[Input], options: ReadOptions) -> Generator[Document]:
+        """LangChain's documents of files, as they are read; closing the generator stops all work.
 
         Raises:
+            SourceError: If a file cannot be read; ``options.on_error`` says whether.
             PageFailed: If a page failed and ``failed_pages`` says to raise.
             OutputError: If one was not read to its end, or came back empty, and ``failed_pages`` says to raise.
         """
+        if self._streams:
+            with closing(read_records(given, options, **self._wishes())) as found:
+                yield from map(_document, found)
+            return
+        with closing(read(given, options)) as documents:
+            for document in documents:
+                yield from self._whole(document)
+
+    async def astream(self, given: Input | Iterable[Input], options: ReadOptions) -> AsyncGenerator[Document]:
+        """Like :meth:`stream`, without blocking the event loop."""
+        if self._streams:
+            async with aclosing(aread_records(given, options, **self._wishes())) as found:
+                async for record in found:
+                    yield _document(record)
+            return
+        async with aclosing(aread(given, options)) as documents:
+            async for document in documents:
+                for made in await asyncio.to_thread(list, self._whole(document)):
+                    yield made
+
+    @property
+    def _streams(self) -> bool:
+        return self.mode != "document" and self.failed_pages == "keep"
+
+    def _wishes(self) -> Any:
+        return {"mode": self.mode, "chunks": self.chunk_options(), "keep_blank": self.keep_blank}
+
+    def _whole(self, document: ReadDocument) -> Iterator[Document]:
         if self.failed_pages == "raise":
             check_pages(document)
-        for record in records(document, self.mode, options=self.chunk_options(), keep_blank=self.keep_blank):
-            yield Document(record.text, id=record.id, metadata=dict(record.metadata))
+        return map(_document, records(document, self.mode, options=self.chunk_options(), keep_blank=self.keep_blank))
 
     def _figure_options(self) -> FigureOptions | None:
         if not self.figures and self.figures_read == "none":
             return None
         return FigureOptions(folder=self.figures, read=self.figures_read)
+
+
+def _document(record: Record) -> Document:
+    return Document(record.text, id=record.id, metadata=dict(record.metadata))
 
 
 def _secret(value: SecretStr | str | None) -> SecretStr | None:

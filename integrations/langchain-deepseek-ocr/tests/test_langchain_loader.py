@@ -7,9 +7,10 @@ import copy
 import inspect
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import fsspec
@@ -24,7 +25,7 @@ from langchain_deepseek_ocr import (
     DeepSeekOCRBlobParser,
     DeepSeekOCRLoader,
     DeepSeekOCRTextSplitter,
-    loader,
+    settings,
     uuid_key_encoder,
 )
 
@@ -45,13 +46,9 @@ MakePdf = Callable[..., Path]
 
 
 @pytest.fixture
-def canned(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> None:
+def canned(already_read: Callable[[ModuleType], None]) -> None:
     """Reading takes long; where it is not the point, it has been done."""
-
-    def read(*_: object) -> Iterator[Document]:
-        yield sample_document
-
-    monkeypatch.setattr(loader, "read", read)
+    already_read(settings)
 
 
 def fields(documents: list[LangChainDocument]) -> list[tuple[Any, ...]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from langchain_core.documents import Document as LangChainDocument
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.stores import InMemoryStore
 from langchain_core.vectorstores import InMemoryVectorStore
-from langchain_deepseek_ocr import DeepSeekOCRLoader, DeepSeekOCRTextSplitter, loader
+from langchain_deepseek_ocr import DeepSeekOCRLoader, DeepSeekOCRTextSplitter, settings
 
-from deepseek_ocr_rag import Document, Passage, locate, token_counter
+from deepseek_ocr_rag import Passage, locate, token_counter
 
 TEXT = (
     "# Rivers\n\n" + " ".join(f"Sample {number} of the river was clear." for number in range(40)) + "\n\n# Hills\n\nNo."
@@ -23,13 +24,9 @@ TEXT = (
 
 
 @pytest.fixture
-def canned(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> None:
+def canned(already_read: Callable[[ModuleType], None]) -> None:
     """Reading takes long; where it is not the point, it has been done."""
-
-    def read(*_: object) -> Iterator[Document]:
-        yield sample_document
-
-    monkeypatch.setattr(loader, "read", read)
+    already_read(settings)
 
 
 def embedded(document: LangChainDocument) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from langchain_deepseek_ocr import loader, parser
+from langchain_deepseek_ocr import settings
 from llama_index.readers.deepseek_ocr import base
-
-from deepseek_ocr_rag import Document
 
 READMES = sorted(Path(__file__).parents[2].glob("*/README.md"))
 
@@ -18,10 +18,10 @@ READMES = sorted(Path(__file__).parents[2].glob("*/README.md"))
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the frameworks
 @pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
 def test_every_snippet_runs(
-    readme: Path, tmp_path: Path, sample_document: Document, monkeypatch: pytest.MonkeyPatch
+    readme: Path, tmp_path: Path, already_read: Callable[[ModuleType], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (base, loader, parser):
-        monkeypatch.setattr(module, "read", lambda *_: (document for document in (sample_document,)))
+    for module in (base, settings):
+        already_read(module)
     monkeypatch.chdir(tmp_path)
     Path("reports").mkdir()
     for path in ("report.pdf", "reports/a.pdf"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from types import ModuleType
 from typing import Any
 from zlib import crc32
 
@@ -22,7 +23,6 @@ from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index.readers.deepseek_ocr import DeepSeekOCRNodeParser, DeepSeekOCRReader, base
 
-from deepseek_ocr_rag import Document as ReadDocument
 from deepseek_ocr_rag import parse_regions, token_counter
 
 
@@ -157,11 +157,8 @@ def test_overlap_is_told_again_and_budgets_hold_beside_the_metadata_of_others() 
 
 
 @pytest.fixture
-def canned(monkeypatch: pytest.MonkeyPatch, sample_document: ReadDocument) -> None:
-    def read(*_: object) -> Iterator[ReadDocument]:
-        yield sample_document
-
-    monkeypatch.setattr(base, "read", read)
+def canned(already_read: Callable[[ModuleType], None]) -> None:
+    already_read(base)
 
 
 @pytest.mark.usefixtures("canned")

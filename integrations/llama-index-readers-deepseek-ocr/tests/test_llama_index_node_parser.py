@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import pickle
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,17 +19,13 @@ from llama_index.core.schema import Document as LlamaDocument
 from llama_index.readers.deepseek_ocr import DeepSeekOCRNodeParser, DeepSeekOCRReader, base, content_id
 from pydantic import ValidationError
 
-from deepseek_ocr_rag import Box, Document, Passage, UnknownChunk, locate, parse_regions, token_counter
+from deepseek_ocr_rag import Box, Passage, UnknownChunk, locate, parse_regions, token_counter
 
 
 @pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> list[LlamaDocument]:
+def pages(already_read: Callable[[ModuleType], None]) -> list[LlamaDocument]:
     """The reader's documents of the sample, which has been read."""
-
-    def read(*_: object) -> Iterator[Document]:
-        yield sample_document
-
-    monkeypatch.setattr(base, "read", read)
+    already_read(base)
     return DeepSeekOCRReader().load_data("sample.pdf")
 
 

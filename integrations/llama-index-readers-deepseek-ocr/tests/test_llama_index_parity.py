@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
-from langchain_deepseek_ocr import DeepSeekOCRLoader, DeepSeekOCRTextSplitter, loader
+from langchain_deepseek_ocr import DeepSeekOCRLoader, DeepSeekOCRTextSplitter, settings
 from llama_index.core.schema import Document as LlamaDocument
 from llama_index.core.schema import MetadataMode
 from llama_index.readers.deepseek_ocr import DeepSeekOCRNodeParser, DeepSeekOCRReader, base
 
-from deepseek_ocr_rag import Document, Mode, Strategy
+from deepseek_ocr_rag import Mode, Strategy
 
 
 @pytest.fixture(autouse=True)
-def _canned(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> None:
-    for module in (base, loader):
-        monkeypatch.setattr(module, "read", lambda *_: (document for document in (sample_document,)))
+def _canned(already_read: Callable[[ModuleType], None]) -> None:
+    for module in (base, settings):
+        already_read(module)
 
 
 OPTIONS: list[dict[str, Any]] = [

@@ -8,9 +8,10 @@ import json
 import pickle
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 
 import fsspec
@@ -61,13 +62,9 @@ def test_the_namespace_is_left_to_llama_index() -> None:
 
 
 @pytest.fixture
-def canned(monkeypatch: pytest.MonkeyPatch, sample_document: Document) -> None:
+def canned(already_read: Callable[[ModuleType], None]) -> None:
     """Reading takes long; where it is not the point, it has been done."""
-
-    def read(*_: object) -> Iterator[Document]:
-        yield sample_document
-
-    monkeypatch.setattr(base, "read", read)
+    already_read(base)
 
 
 def test_a_real_file_is_read_as_the_core_reads_it(sample: Path, sample_document: Document) -> None:

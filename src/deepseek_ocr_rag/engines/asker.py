@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from ..families import Family
 from ..geometry import Box, Frame
@@ -20,9 +21,11 @@ from ..prompts import Task, prompt_for
 from ..recognition import PageImage, Piece
 from ..usage import Usage
 from .connection import Learned
+from .pacing import Ending
 from .pictures import fitted
-from .question import Guard, Picture, Question, Response, Send, Trouble
+from .question import Guard, Picture, Question, Response, Send, Trouble, TroubleKind
 from .retry import SHRINK, Ask, RetryPolicy, Rung
+from .turns import Turns
 from .verdict import Reading, judged
 
 PROMPT_TOKENS = 48
@@ -32,6 +35,11 @@ PLAIN_ANSWER = 4096
 """Tokens of an answer of a model whose context nobody told us."""
 
 SHORTEST_ANSWER = 256
+
+_ENDINGS: Mapping[TroubleKind, Ending] = MappingProxyType(
+    {"limited": "refused", "busy": "refused", "unreachable": "lost", "garbled": "neutral"}
+)
+"""What trouble says of the server's load; all other says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,8 @@ class Asking:
     """Whether the server counts in the page padded to a square."""
     max_bytes: int = 0
     quality: int = 85
+    turns: Turns | None = None
+    """Where requests wait until they may go out; None is nowhere."""
 
 
 class Asker:
@@ -121,22 +131,38 @@ class Asker:
         return replace(reading, outcome=outcome)
 
     async def _exchange(self, question: Question) -> Response:
+        turns = self._asking.turns
+        if turns is None:
+            response = await self._sent(question)
+        else:
+            async with turns.turn(question.tokens) as turn:
+                self._deadline += turn.waited  # it is the page's time, not its place in line, that is limited
+                try:
+                    response = await self._sent(question)
+                except Trouble as trouble:
+                    turn.ending, turn.retry_after = _ENDINGS.get(trouble.kind, "neutral"), trouble.retry_after
+                    raise
+                turn.ending, turn.spent = "answered", response.usage.input_tokens + response.usage.output_tokens
+        self.usage += replace(response.usage, requests=0, retries=0)
+        self.warnings += response.notes
+        return response
+
+    async def _sent(self, question: Question) -> Response:
         self.requests_left -= 1
         self.usage += Usage(requests=1)
         try:
             async with asyncio.timeout(max(0.0, self.seconds_left)):
-                response = await self._send(question)
+                return await self._send(question)
         except TimeoutError as error:
             raise Trouble("unreachable", "the page's time was over before the server answered") from error
-        self.usage += replace(response.usage, requests=0, retries=0)
-        self.warnings += response.notes
-        return response
 
     def _learn_refusal(self, trouble: Trouble, shown: Picture) -> None:
         learned, side = self._learned, max(shown.width, shown.height)
         if trouble.kind == "too_large":
             learned.refused_side = min(learned.refused_side or side, side)
             learned.refused_bytes = min(learned.refused_bytes or len(shown.data), len(shown.data))
+        elif trouble.kind == "limited":
+            self.requests_left += 1  # nothing was read
         elif trouble.kind == "field":
             self.requests_left += 1  # says nothing of the page; there are only so many fields
             if trouble.is_named:
@@ -175,18 +201,22 @@ class Asker:
             max_tokens=self._room(picture, prompt),
             temperature=asking.temperature if rung.temperature is None else rung.temperature,
             guard=Guard(size=size, window=window) if guards else None,
+            tokens=self._taken(picture, prompt),
             without=without | self._learned.refused,
         )
 
     def _room(self, picture: Picture, prompt: str) -> int:
         """Tokens that an answer may have: what picture and prompt leave of the context, and the user or host allow."""
-        asking, vision = self._asking, self._asking.family.vision
+        asking = self._asking
         contexts = [context for context in (asking.family.context, self._learned.context) if context]
-        taken = PROMPT_TOKENS + len(prompt) // 2
-        if vision is not None:
-            taken += image_tokens(picture.width, picture.height, vision=vision)
-        room = max(SHORTEST_ANSWER, min(contexts) - taken) if contexts else PLAIN_ANSWER
+        room = max(SHORTEST_ANSWER, min(contexts) - self._taken(picture, prompt)) if contexts else PLAIN_ANSWER
         return min(room, asking.max_tokens) if asking.max_tokens else room
+
+    def _taken(self, picture: Picture, prompt: str) -> int:
+        """Tokens of a picture and its prompt."""
+        vision = self._asking.family.vision
+        seen = image_tokens(picture.width, picture.height, vision=vision) if vision is not None else 0
+        return PROMPT_TOKENS + len(prompt) // 2 + seen
 
     def _piece(self, response: Response, picture: Picture, frame: Frame, task: Task) -> Piece:
         """The answer with its place on the page; ``frame`` is the picture's."""

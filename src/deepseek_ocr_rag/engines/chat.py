@@ -6,14 +6,14 @@ grammar is not this module's work.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..usage import Usage
-from .bodies import chat_body, droppable, extra_fields, named_in, ollama_body
+from .bodies import body_bytes, chat_body, droppable, extra_fields, named_in, ollama_body
 from .completion import Answer, Reply
 from .connection import endpoint, shown
 from .exchange import bearer, exchange, refusal
@@ -79,7 +79,7 @@ class ChatEngine(RemoteEngine):
             family=self.family,
             logit_processor=self.options.logit_processor,
         )
-        content = json.dumps(self._body(question, extras)).encode()
+        content = body_bytes(question, partial(self._body, extras=extras))
         reply = await exchange(
             client, "POST", self._url, headers=self._headers(), content=content, timeout=self.options.timeout
         )

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 if TYPE_CHECKING:
     import httpx
 
-CONNECTIONS_PER_CLIENT = 8
-"""httpx searches its whole pool on every request: above eight connections its CPU time grows with the load."""
+CONNECTIONS_PER_CLIENT = 2
+"""httpx looks at every connection of a pool on every request, and a pool costs next to nothing."""
 
 CONNECT_SECONDS = 15.0
 

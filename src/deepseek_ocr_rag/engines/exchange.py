@@ -34,6 +34,7 @@ _HINTS = {
     413: "Send a smaller picture, or one of a lower quality.",
     429: "Ask for fewer pages at a time, or wait.",
 }
+_SPENT = (b"insufficient_quota", b"insufficient balance", b"exceeded your current quota", b"billing")
 _FOR_EVERY_PAGE = (401, 402, 403, 404, 405, 407, 410)
 
 
@@ -115,19 +116,27 @@ def refusal(
         hints: What to do by status, before the usual hints.
 
     Returns:
-        ``misconfigured`` for redirects and what holds for every page (401, 402, 403, 404 ...), ``too_large`` for 413,
-        ``busy`` for 408, 425, 429 and 5xx, ``rejected`` for all others.
+        ``misconfigured`` for redirects and what holds for every page (401, 402, 403, 404, a 429 about money ...),
+        ``too_large`` for 413, ``limited`` for 429, ``busy`` for 408, 425 and 5xx, ``rejected`` for all others.
     """
     usual = _HINTS | dict.fromkeys((401, 403), key_hint)
-    own = (hints or {}).get(reply.status)
+    status = 402 if _is_spent(reply) else reply.status
+    own = (hints or {}).get(status)
     redirects = 300 <= reply.status < 400
     other = _BUSY if reply.may_pass else "Check base_url, model and options."
-    hint = own or (_MOVED if redirects else usual.get(reply.status, other))
+    hint = own or (_MOVED if redirects else usual.get(status, other))
     problem = f"the server at {shown(url)} answered {reply.status} with {reply.excerpt(secret=secret)}"
     return Trouble(_kind(reply), problem, hint=hint, retry_after=reply.retry_after)
 
 
+def _is_spent(reply: Reply) -> bool:
+    """Whether a 429 is about money: waiting does not help then."""
+    return reply.status == 429 and any(word in reply.body[:4096].lower() for word in _SPENT)
+
+
 def _kind(reply: Reply) -> TroubleKind:
+    if reply.status == 429:
+        return "misconfigured" if _is_spent(reply) else "limited"
     if reply.may_pass:
         return "busy"
     if reply.status == 413:

@@ -27,6 +27,7 @@ import anyio
 from ..modes import Resolution
 from ..prompts import Task
 from ..usage import Usage
+from .bodies import body_bytes
 from .completion import Reply
 from .connection import shown
 from .exchange import bearer, exchange, refusal
@@ -139,7 +140,7 @@ class ReplicateWire:
                 no prediction, ``misconfigured`` where the token, the model or the task is wrong.
         """
         deadline = asyncio.get_running_loop().time() + self._timeout
-        prediction = await self._created(client, json.dumps(self._body(question)).encode())
+        prediction = await self._created(client, body_bytes(question, self._body))
         if not prediction.has_ended:
             prediction = await self._wait(client, prediction, deadline)
         return self._response(prediction)

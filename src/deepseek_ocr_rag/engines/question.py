@@ -13,13 +13,15 @@ from typing import Literal
 from ..prompts import Task
 from ..usage import Usage
 
-TroubleKind = Literal["unreachable", "busy", "garbled", "too_large", "too_long", "field", "rejected", "misconfigured"]
+TroubleKind = Literal[
+    "unreachable", "busy", "limited", "garbled", "too_large", "too_long", "field", "rejected", "misconfigured"
+]
 """Why there is no answer.
 
-``unreachable``: the network or a stall; ``busy``: 429 and 5xx; ``garbled``: success, but no answer in it (a proxy's web
-page); ``too_large``: 413; ``too_long``: more tokens were wanted than the server has room for; ``field``: perhaps an
-extra field of the request, which may go without it; ``rejected``: this page, for good; ``misconfigured``: every page,
-until the user mends it.
+``unreachable``: the network or a stall; ``busy``: 5xx; ``limited``: 429, more was asked than is allowed; ``garbled``:
+success, but no answer in it (a proxy's web page); ``too_large``: 413; ``too_long``: more tokens were wanted than the
+server has room for; ``field``: perhaps an extra field of the request, which may go without it; ``rejected``: this page,
+for good; ``misconfigured``: every page, until the user mends it.
 """
 
 
@@ -53,6 +55,8 @@ class Question:
     max_tokens: int
     temperature: float = 0.0
     guard: Guard | None = None
+    tokens: int = 0
+    """Of picture and prompt, roughly."""
     without: frozenset[str] = frozenset()
     """Extra fields of the request to leave out, because the server refused them."""
 

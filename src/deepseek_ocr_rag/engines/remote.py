@@ -28,6 +28,7 @@ from .connection import Pool, Secret, shown
 from .providers import Provider, current_key, provider
 from .question import Question, Response
 from .retry import RetryPolicy
+from .turns import Turns
 
 if TYPE_CHECKING:
     import httpx
@@ -65,13 +66,19 @@ class ChatOptions:
     frame: FrameName = "per_axis"
     """How the server counts: llama.cpp up to build 9028 counts in the page padded to a square."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    max_in_flight: int = 16
-    """Pages that are asked for at the same time."""
+    max_in_flight: int = 64
+    """Requests under way at the same time, at most; how many there are is found out by what the server does."""
+    requests_per_minute: float = 0.0
+    """No more go out, by all calls that share the engine; 0 is no limit."""
+    tokens_per_minute: float = 0.0
+    """No more are spent, but for the last request: those of pictures, prompts and answers; 0 is no limit."""
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense: later it would spoil every page, or nobody would notice."""
         if self.max_in_flight < 1 or self.timeout <= 0 or self.max_tokens < 0:
             raise ValueError("max_in_flight must be at least 1, timeout positive, max_tokens not negative")
+        if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
+            raise ValueError("requests_per_minute and tokens_per_minute must not be negative")
         if self.family is not None:
             family(self.family)
         known = {"frame": (self.frame, FrameName), "image.resolution": (self.image.resolution, Resolution)}
@@ -95,13 +102,18 @@ class RemoteEngine(ABC):
         self._url = url
         self._key = Secret(api_key)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        self._turns = self._new_turns()
         self._fingerprint = self._digest()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({shown(self._url)!r}, provider={self.provider.name!r}, model={self.model!r})"
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_pools": {}}
+        return self.__dict__ | {"_pools": {}, "_turns": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._turns = self._new_turns()
 
     @property
     @abstractmethod
@@ -123,8 +135,13 @@ class RemoteEngine(ABC):
 
     @property
     def max_in_flight(self) -> int:
-        """How many pages may be on their way to the server at once."""
+        """How many requests may be under way at once, at most."""
         return self.options.max_in_flight
+
+    @property
+    def places(self) -> int:
+        """How many pages there is use for now, beside those that are being prepared."""
+        return self._turns.places
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -165,24 +182,37 @@ class RemoteEngine(ABC):
         """
         self._check_size(page)
         pool = self._open_pool()
-        client = await pool.idle.get()
-        try:
+        async with self._turns.page():
             return await read_page(
                 page,
                 task=task,
                 reference=reference,
                 asking=self._asking(),
-                send=partial(self._exchange, client),
+                send=partial(self._send, pool),
                 learned=pool.learned,
             )
-        finally:
-            pool.idle.put_nowait(client)
 
     async def aclose(self) -> None:
         """Close this event loop's connections. The engine can be used again afterwards."""
         pool = self._pools.pop(asyncio.get_running_loop(), None)
         if pool is not None:
             await asyncio.gather(*(client.aclose() for client in pool.clients))
+
+    async def _send(self, pool: Pool, question: Question) -> Response:
+        client = await pool.idle.get()
+        try:
+            return await self._exchange(client, question)
+        finally:
+            pool.idle.put_nowait(client)
+
+    def _new_turns(self) -> Turns:
+        options = self.options
+        return Turns(
+            most=options.max_in_flight,
+            patience=options.timeout,
+            requests_per_minute=options.requests_per_minute,
+            tokens_per_minute=options.tokens_per_minute,
+        )
 
     def _check_size(self, page: PageImage) -> None:
         short, least = min(page.width, page.height), self.provider.min_side
@@ -208,6 +238,7 @@ class RemoteEngine(ABC):
             is_padded=self.options.frame == "padded_square",
             max_bytes=self.provider.max_bytes,
             quality=self.options.image.quality,
+            turns=self._turns,
         )
 
     def _current_key(self) -> str:

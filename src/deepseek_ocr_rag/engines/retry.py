@@ -27,6 +27,9 @@ FAULTS: tuple[Fault, ...] = ("truncated", "looped", "empty", "filtered")
 RECAST = ("field", "too_long")
 """Trouble that the same question has no more once it is cast anew."""
 
+LIMITED_BACKOFF, LONGEST_BACKOFF = 0.3, 30.0
+"""Seconds before a question goes out again that a server had no room for; doubled each time, up to the longest."""
+
 PASSING = ("busy", "unreachable", "garbled")
 """Trouble that may be over a moment later."""
 
@@ -46,7 +49,8 @@ class RetryPolicy:
     """What a page may cost before its best answer so far is taken."""
 
     max_attempts: int = 3
-    """Times that one question is sent while the server is busy or cannot be reached."""
+    """Times that one question is sent while the server is busy or cannot be reached. What it refuses because too much
+    is asked (429) does not count: that waits until the deadline."""
     backoff: float = 1.0
     """Seconds before the second time; each further wait is twice as long, and the server's Retry-After comes on top."""
     max_requests: int = 12
@@ -193,9 +197,16 @@ def _same_again(attempts: Sequence[Attempt], policy: RetryPolicy) -> Ask | None:
         return again
     if last.outcome == "too_large" and again.shrinks <= MOST_SHRINKS:
         return again
+    if last.outcome == "limited":
+        backoff = min(LONGEST_BACKOFF, LIMITED_BACKOFF * 2.0 ** min(_limited_in_a_row(attempts) - 1, 16))
+        return replace(again, wait=last.retry_after, backoff=backoff)
     if last.outcome in PASSING and _tries(attempts) < policy.max_attempts:
         return replace(again, wait=last.retry_after, backoff=policy.backoff * 2.0 ** min(_tries(attempts) - 1, 16))
     return None
+
+
+def _limited_in_a_row(attempts: Sequence[Attempt]) -> int:
+    return next((n for n, attempt in enumerate(reversed(attempts)) if attempt.outcome != "limited"), len(attempts))
 
 
 def _tries(attempts: Sequence[Attempt]) -> int:

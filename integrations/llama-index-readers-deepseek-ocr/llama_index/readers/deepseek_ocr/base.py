@@ -34,16 +34,20 @@ from deepseek_ocr_rag import (
     FigureOptions,
     FigureReading,
     Input,
+    Limits,
     Mode,
     Price,
     Progress,
+    Quality,
     ReadOptions,
     Record,
+    Renderer,
     Resolution,
     Task,
     aread,
     check_pages,
     read,
+    read_records,
     records,
 )
 from deepseek_ocr_rag import Document as ReadDocument
@@ -134,7 +138,21 @@ class DeepSeekOCRReader(ChunkFields, BasePydanticReader):
     password: SecretStr | None = Field(default=None, exclude=True, repr=False, description="For encrypted PDFs.")
     allow_urls: bool = Field(default=False, description="Whether http and https inputs are fetched.")
     workers: int = Field(default=0, ge=0, description="Worker processes; 0 is one for each core, four at most.")
-    page_seconds: float = Field(default=120.0, gt=0, description="Time limit of one page in a worker.")
+    quality: Quality = Field(
+        default="best",
+        description="How the offline engine reads text layers: with the layout model ('best'), without it ('fast'), or "
+        "with it where the page is not plain ('auto').",
+    )
+    renderer: Renderer = Field(default="mupdf", description="What draws the pages of PDFs: 'mupdf' or 'pdfium'.")
+    limits: Limits = Field(default_factory=Limits, description="What a file, a page and a download may take.")
+    cache: str | bool = Field(
+        default=False,
+        description="Where answers are kept, so that a run that was stopped goes on for free: a file or folder, or "
+        "True for the usual place. It holds the documents' text.",
+    )
+    max_in_flight: int = Field(default=64, ge=1, description="Requests that may be under way at once, at most.")
+    requests_per_minute: float = Field(default=0.0, ge=0, description="Requests a minute; 0 is no limit.")
+    tokens_per_minute: float = Field(default=0.0, ge=0, description="Tokens spent a minute; 0 is no limit.")
     on_error: Literal["raise", "skip"] | None = Field(
         default=None,
         description="What to do about a file that cannot be read. None skips it in folders, globs and lists.",
@@ -206,10 +224,21 @@ class DeepSeekOCRReader(ChunkFields, BasePydanticReader):
     def lazy_load_data(
         self, file: Input | Iterable[Input], extra_info: Mapping[str, Any] | None = None, fs: Any = None
     ) -> Iterator[Document]:
-        """Like :meth:`load_data`, file by file and without a span; closing the iterator stops all work."""
-        with self._told() as progress, closing(read(file, self._options(fs, progress))) as found:
-            for document in found:
-                yield from self._documents(document, extra_info or {})
+        """Like :meth:`load_data`, without a span, and while files are being read; closing the iterator stops all work.
+
+        Files are held until they are read in mode ``document``, with the strategy ``parent_child``, whose parents name
+        their children, and where ``failed_pages`` is ``raise``.
+        """
+        with self._told() as progress:
+            options = self._options(fs, progress)
+            if self._streams:
+                with closing(read_records(file, options, **self._wishes())) as records_:
+                    for record in records_:
+                        yield _document(record, self._id(record), extra_info or {})
+                return
+            with closing(read(file, options)) as found:
+                for document in found:
+                    yield from self._documents(document, extra_info or {})
 
     @in_span
     async def aload_data(
@@ -229,6 +258,14 @@ class DeepSeekOCRReader(ChunkFields, BasePydanticReader):
     ) -> Iterable[Document]:
         """The documents in the shape that the base class has: awaited, an iterable that does not block any more."""
         return await self.aload_data(file, extra_info, fs)
+
+    @property
+    def _streams(self) -> bool:
+        is_linked = self.mode == "chunk" and self.strategy == "parent_child"
+        return self.mode != "document" and self.failed_pages == "keep" and not is_linked
+
+    def _wishes(self) -> Any:
+        return {"mode": self.mode, "chunks": self.chunk_options(), "keep_blank": self.keep_blank}
 
     def _options(self, fs: Any, progress: Callable[[Progress], None] | None) -> ReadOptions:
         return ReadOptions(
@@ -250,7 +287,13 @@ class DeepSeekOCRReader(ChunkFields, BasePydanticReader):
             allow_urls=self.allow_urls,
             fs=fs,
             workers=self.workers,
-            page_seconds=self.page_seconds,
+            quality=self.quality,
+            renderer=self.renderer,
+            limits=self.limits,
+            cache=self.cache,
+            max_in_flight=self.max_in_flight,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
             on_error=self.on_error,
             progress=progress,
         )
