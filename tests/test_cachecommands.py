@@ -15,6 +15,8 @@ from deepseek_ocr_rag.cache import AnswerKey, FactsKey, PageCache
 from deepseek_ocr_rag.cli import app
 from deepseek_ocr_rag.recognition import DocumentFacts, ImageRequest, PageImage, PageRequest, Recognition
 
+from .test_pipeline import make_pdf
+
 DIGEST = hashlib.sha256(b"paper").hexdigest()
 OTHER = "cd" * 32
 
@@ -150,3 +152,16 @@ def test_a_broken_cache_is_said_to_be(path: Path) -> None:
     assert result.exit_code == 2
     assert "pages.sqlite.broken-1" in result.stderr
     assert run("stats", "--cache", path).exit_code == 0
+
+
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_reading_keeps_answers_where_it_is_told_to(tmp_path: Path, *, by_variable: bool) -> None:
+    report = make_pdf(tmp_path / "report.pdf")
+    place = tmp_path / "kept.sqlite"
+    given = [] if by_variable else ["--cache", str(place)]
+    env = {"DEEPSEEK_OCR_CACHE": str(place)} if by_variable else {"DEEPSEEK_OCR_CACHE": ""}
+    outputs = [CliRunner().invoke(app, ["chunk", str(report), "--engine", "local", *given], env=env) for _ in range(2)]
+    assert [output.exit_code for output in outputs] == [0, 0]
+    assert outputs[0].stdout == outputs[1].stdout != ""
+    told = run("stats", "--cache", place, "--json")
+    assert json.loads(told.stdout)["files"] == 1

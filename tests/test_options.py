@@ -14,7 +14,7 @@ from deepseek_ocr_rag.engines.predictions import TASK_TYPES
 from deepseek_ocr_rag.engines.remote import RemoteEngine
 from deepseek_ocr_rag.engines.replicate import ReplicateEngine
 from deepseek_ocr_rag.figures import FigureOptions
-from deepseek_ocr_rag.options import make_engine, server_of, with_engine
+from deepseek_ocr_rag.options import make_engine, make_fallback, server_of, with_engine
 from deepseek_ocr_rag.prompts import PAGE_TASKS, Task
 
 from .fakes import FakeEngine
@@ -197,3 +197,12 @@ def test_reading_figures_is_a_task_too() -> None:
     assert make_engine(ReadOptions(engine=engine, figures=figures)) is engine
     with pytest.raises(ValueError, match="reading figures"):
         make_engine(ReadOptions(engine=engine, figures=FigureOptions(folder="figures", read="describe")))
+
+
+@pytest.mark.parametrize("quality", ["fast", "auto", "best"])
+def test_the_quality_is_the_embedded_engines(quality: Any) -> None:
+    options = ReadOptions(quality=quality)
+    assert make_engine(options) == LocalEngine(quality=quality)
+    assert make_fallback(options, FakeEngine()) == LocalEngine(quality=quality)
+    with pytest.raises(ValueError, match="quality='good'"):
+        ReadOptions(quality="good")  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import fsspec
+import pymupdf
 import pytest
 from langchain_core.document_loaders import BaseBlobParser, BaseLoader
 from langchain_core.documents import Document as LangChainDocument
@@ -34,9 +35,12 @@ from deepseek_ocr_rag import (
     Document,
     EngineMisconfigured,
     FigureOptions,
+    Limits,
     LocalEngine,
+    PageCache,
     PageFailed,
     Passage,
+    SourceTooLarge,
     TruncatedOutput,
     locate,
     records,
@@ -357,3 +361,21 @@ def test_wrong_settings_are_refused_at_once(wrong: dict[str, Any]) -> None:
 def test_a_binary_file_can_be_loaded_twice(make_pdf: MakePdf, quick_engine: Any) -> None:
     loader = DeepSeekOCRLoader(BytesIO(make_pdf("a.pdf", "One.").read_bytes()), workers=1, engine=quick_engine())
     assert loader.load() == loader.load() != []
+
+
+def test_limits_cache_and_quality_are_options_too(tmp_path: Path) -> None:
+    pdf = tmp_path / "two.pdf"
+    with pymupdf.open() as document:
+        for _ in range(2):
+            document.new_page().insert_text(
+                (72, 72), "A page with a line of text, long enough to be believed, as it has sixty letters."
+            )
+        document.save(pdf)
+    with PageCache(tmp_path / "kept.sqlite") as cache:
+        loader = DeepSeekOCRLoader(pdf, engine="local", quality="fast", cache=cache, workers=1)
+        first = loader.load()
+        assert loader.load() == first
+        assert first[0].metadata["engine"] == "local/text-layer-fast"
+        assert cache.stats().files == 1
+    with pytest.raises(SourceTooLarge, match="max_pages"):
+        DeepSeekOCRLoader(pdf, engine="local", limits=Limits(max_pages=1), workers=1).load()

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import fsspec
+import pymupdf
 import pytest
 from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
 from llama_index.core.embeddings import MockEmbedding
@@ -33,7 +34,9 @@ from deepseek_ocr_rag import (
     CorruptSource,
     Document,
     EngineMisconfigured,
+    Limits,
     LocalEngine,
+    PageCache,
     PageFailed,
     Passage,
     Price,
@@ -452,3 +455,20 @@ def test_pieces_of_other_splitters_are_cited_to_the_page_at_best(make_pdf: MakeP
     (piece,) = [piece for piece in pieces if quote in piece.get_content()]
     citation = locate(quote, Passage.from_metadata(piece.get_content(), piece.metadata))
     assert (citation.status, citation.precision, citation.page_number) == ("verified", "page", 1)
+
+
+def test_limits_cache_and_quality_are_options_too(tmp_path: Path) -> None:
+    reader = DeepSeekOCRReader(
+        engine="local", quality="fast", limits=Limits(max_pages=5), cache=str(tmp_path / "kept.sqlite"), workers=1
+    )
+    other = DeepSeekOCRReader.from_dict(reader.to_dict())
+    assert (other.limits, other.cache, other.quality) == (reader.limits, reader.cache, "fast")
+    pdf = tmp_path / "one.pdf"
+    with pymupdf.open() as document:
+        document.new_page().insert_text((72, 72), "A page with a line of text, which is long enough to be believed.")
+        document.save(pdf)
+    first, second = other.load_data(pdf), other.load_data(pdf)
+    assert [document.to_dict() for document in second] == [document.to_dict() for document in first]
+    assert first[0].metadata["engine"] == "local/text-layer-fast"
+    with PageCache(tmp_path / "kept.sqlite") as cache:
+        assert cache.stats().files == 1
