@@ -63,16 +63,20 @@ def quantile(values: Sequence[float], weights: Sequence[float], share: float) ->
     return order[-1][0] if order else 0.0
 
 
-def find_ink(picture: Image.Image) -> Pixels:
-    """Which pixels are darker than the paper around them; of a dark page, lighter."""
+def find_ink(picture: Image.Image, *, rows: tuple[int, int] | None = None) -> Pixels:
+    """Which pixels are darker than the paper around them; of a dark page, lighter.
+
+    With ``rows``, only those from the first up to the second are looked at, and what comes back is as high as these.
+    """
     import numpy as np
     from PIL import ImageFilter
 
     grey = picture.convert("L")
-    shades = np.asarray(grey).astype(np.int16)
     radius = max(3, min(max(grey.size) // 60, min(grey.size) // 40))
-    around = np.asarray(grey.filter(ImageFilter.BoxBlur(radius))).astype(np.int16)
-    is_light = 2 * sum(grey.histogram()[:DARK]) < shades.size
+    is_light = 2 * sum(grey.histogram()[:DARK]) < grey.width * grey.height
+    part = grey.crop((0, rows[0], grey.width, rows[1])) if rows else grey
+    shades = np.asarray(part).astype(np.int16)
+    around = np.asarray(part.filter(ImageFilter.BoxBlur(radius))).astype(np.int16)
     darker: Pixels = (around - shades if is_light else shades - around) > SHADE
     return darker
 

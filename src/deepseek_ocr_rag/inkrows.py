@@ -29,7 +29,7 @@ MARGIN = 0.007
 """How far over a place's edges ink is looked for, in fractions of the page: models are off by about 5/1000."""
 
 AROUND = 0.06
-"""How far around places specks are filtered out: as far as slanting rows reach, and more than the margin."""
+"""How far around places ink is found: as far as slanting rows reach, and more than the margin."""
 
 MOST_TILT = 3.0
 """Degrees up to which rows are levelled."""
@@ -60,27 +60,28 @@ def find_rows(picture: Image.Image, boxes: Sequence[Box]) -> tuple[Inked, ...]:
         picture: The upright page, at about 150 dpi.
         boxes: Places on that page, with text in one column.
     """
-    ink = find_ink(_without_specks(picture.convert("L"), boxes))
-    slope = _slope(_only_in(ink, boxes))
+    import numpy as np
+    from PIL import ImageFilter
+
+    grey = picture.convert("L")
+    left, top, right, bottom = around = _around(boxes, grey)
+    ink = np.zeros((grey.height, grey.width), dtype=bool)
+    if left < right and top < bottom:  # a whole page takes longer than drawing it
+        grey.paste(grey.crop(around).filter(ImageFilter.MedianFilter(3)), (left, top))
+        ink[top:bottom] = find_ink(grey, rows=(top, bottom))
+    slope = _slope(_only_in(ink, boxes)[top:bottom])
     levelled, above = _levelled(ink, slope)
     return tuple(_Place(levelled, box, slope, height=ink.shape[0], above=above).inked() for box in boxes)
 
 
-def _without_specks(grey: Image.Image, boxes: Sequence[Box]) -> Image.Image:
-    """The picture, filtered where it will be looked at: a whole page takes longer than all the rest."""
-    from PIL import ImageFilter
-
+def _around(boxes: Sequence[Box], grey: Image.Image) -> tuple[int, int, int, int]:
+    """The pixels among which anything is looked for: left, top, right, bottom."""
     hull = bounding_box(boxes)
     if hull is None:
-        return grey
-    reach = Box.from_fractions(
-        hull.left - AROUND, hull.top - AROUND, hull.right + AROUND, hull.bottom + AROUND
-    ).to_size(width=grey.width, height=grey.height)
-    left, top, right, bottom = (round(side) for side in reach)
-    filtered = grey.copy()
-    if left < right and top < bottom:
-        filtered.paste(grey.crop((left, top, right, bottom)).filter(ImageFilter.MedianFilter(3)), (left, top))
-    return filtered
+        return 0, 0, 0, 0
+    wide = Box.from_fractions(hull.left - AROUND, hull.top - AROUND, hull.right + AROUND, hull.bottom + AROUND)
+    left, top, right, bottom = (round(side) for side in wide.to_size(width=grey.width, height=grey.height))
+    return left, top, right, bottom
 
 
 def _only_in(ink: Pixels, boxes: Sequence[Box]) -> Pixels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 
 from .assemble import DocumentInfo
@@ -31,11 +31,15 @@ def read_records(
     keep_blank: bool = True,
 ) -> Generator[Record]:
     """Read files into records; see :func:`aread_records`. Closing the generator stops all work."""
-    return iterate(
+    # A page's records come over from the event loop's thread together: one by one would cost more than making them.
+    found = iterate(
         lambda: closing_engines(
-            aread_records(inputs, options, mode=mode, chunks=chunks, keep_blank=keep_blank), options
+            without_failures(_batches(inputs, options, mode, chunks, keep_blank=keep_blank), inputs, options), options
         )
     )
+    with closing(found) as batches:
+        for batch in batches:
+            yield from batch
 
 
 async def aread_records(
@@ -62,10 +66,11 @@ async def aread_records(
         SourceError: If a file cannot be read and ``on_error`` says to raise.
         ValueError: If the mode is none of the three.
     """
-    outcomes = record_results(inputs, options, mode=mode, chunks=chunks, keep_blank=keep_blank)
-    async with aclosing(without_failures(outcomes, inputs, options)) as found:
-        async for record in found:
-            yield record
+    outcomes = _batches(inputs, options, mode, chunks, keep_blank=keep_blank)
+    async with aclosing(without_failures(outcomes, inputs, options)) as batches:
+        async for batch in batches:
+            for record in batch:
+                yield record
 
 
 async def record_results(
@@ -77,14 +82,21 @@ async def record_results(
     keep_blank: bool = True,
 ) -> AsyncGenerator[Record | Failure]:
     """Like :func:`aread_records`, but a file that cannot be read comes out as a :class:`Failure`, in its place."""
-    make = _whole if mode == "document" else _streamed
-    async with aclosing(make(inputs, options, mode=mode, chunks=chunks, keep_blank=keep_blank)) as batches:
+    async with aclosing(_batches(inputs, options, mode, chunks, keep_blank=keep_blank)) as batches:
         async for batch in batches:
             if isinstance(batch, Failure):
                 yield batch
             else:
                 for record in batch:
                     yield record
+
+
+def _batches(
+    inputs: Input | Iterable[Input], options: ReadOptions, mode: Mode, chunks: ChunkOptions, *, keep_blank: bool
+) -> AsyncGenerator[Iterable[Record] | Failure]:
+    """The records that are settled with each page, or of a whole file."""
+    make = _whole if mode == "document" else _streamed
+    return make(inputs, options, mode=mode, chunks=chunks, keep_blank=keep_blank)
 
 
 async def _whole(
