@@ -45,7 +45,7 @@ def answers(paper: Path, folder: Path, request: PageRequest) -> Mapping[str, str
 async def _answers(paper: Path, folder: Path, request: PageRequest) -> Mapping[str, str]:
     source = resolve(paper, workspace=folder)
     found = {}
-    async with WorkerPool(size=1, page_seconds=120) as pool:
+    async with WorkerPool(size=1) as pool:
         with pymupdf.open(paper) as document:
             for number, page in enumerate(document, start=1):
                 image = await pool.visit(source, number, request)

@@ -118,7 +118,7 @@ async def all_cases(data: Path, ways: Sequence[str], *, pages: int, seed: int) -
     paths = sorted((data / "born_digital").rglob("*.pdf"))
     dice.shuffle(paths)
     with tempfile.TemporaryDirectory() as folder:
-        async with WorkerPool(size=2, page_seconds=120) as pool:
+        async with WorkerPool(size=2) as pool:
             found = 0
             for path in paths:
                 for number in drawn(path, dice)[: min(2, pages - found)]:

@@ -217,6 +217,15 @@ def test_a_key_that_expires_on_the_way_costs_the_pages_after_it(pdf: Path) -> No
     assert [page.status for page in document.pages] == ["ok", "failed", "failed"]
 
 
+def test_a_blank_page_is_no_answer_of_the_engine(tmp_path: Path) -> None:
+    document = pymupdf.open()
+    document.new_page()
+    document.new_page().insert_text((50, 100), "text")
+    document.save(tmp_path / "blank.pdf")
+    with pytest.raises(EngineMisconfigured):
+        list(read(tmp_path / "blank.pdf", one_worker(engine=MisconfiguredEngine())))
+
+
 @pytest.mark.parametrize("kind", [RejectingEngine, TruncatingEngine, EmptyEngine])
 def test_what_a_server_cannot_read_another_engine_reads(pdf: Path, kind: type[FaultyEngine]) -> None:
     engine = kind(is_bad=lambda number: number == 2)

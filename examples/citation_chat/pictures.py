@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from deepseek_ocr_rag import ImageRequest, PageRequest
+from deepseek_ocr_rag.limits import Limits
 from deepseek_ocr_rag.render import WorkerPool
 from deepseek_ocr_rag.source import Source
 
@@ -28,7 +29,7 @@ class Pictures:
 
     def __init__(self, files: Path, cache: Path, *, page_seconds: float = 60.0) -> None:
         self._files, self._cache = files, cache
-        self._pool = WorkerPool(size=1, page_seconds=page_seconds)
+        self._pool = WorkerPool(size=1, limits=Limits(page_seconds=page_seconds))
 
     async def __aenter__(self) -> Self:
         await self._pool.__aenter__()

@@ -64,12 +64,23 @@ from .metadata import (
 )
 from .modes import Resolution
 from .ondemand import alocate, locate_on_page
-from .options import Failure, Progress, ReadOptions, Renderer
+from .options import Failure, Progress, ReadOptions
 from .passage import Passage
 from .pipeline import aread, read
 from .prompts import Task
 from .rechunk import Excerpt, rechunk
-from .recognition import ImageRequest, PageImage, PageRequest, Piece, Quality, Recognition, Region, Word, Words
+from .recognition import (
+    ImageRequest,
+    PageImage,
+    PageRequest,
+    Piece,
+    Quality,
+    Recognition,
+    Region,
+    Renderer,
+    Word,
+    Words,
+)
 from .records import Mode, Record, check_pages, records
 from .sheets import table_csv
 from .source import Input

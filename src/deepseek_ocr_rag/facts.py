@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .document import OutlineEntry
+from .errors import SourceTooLarge
+from .limits import Limits
 
 LONGEST_OUTLINE = 20_000
 LONGEST_ENTRY = 500
@@ -33,3 +35,18 @@ def complaint(error: BaseException, *, path: Path | None = None, name: str = "")
     lines = str(error).strip().splitlines()
     said = lines[0] if lines else type(error).__name__
     return (said.replace(str(path), name) if path is not None else said)[:LONGEST_COMPLAINT]
+
+
+def check_size(width: float, height: float, *, limits: Limits, name: str, page_number: int | None = None) -> None:
+    """Refuse to draw, or to open, so many pixels.
+
+    Raises:
+        SourceTooLarge: If they are more than the limit.
+    """
+    if width * height > limits.max_pixels:
+        raise SourceTooLarge(
+            f"{width:.0f} x {height:.0f} pixels are more than {limits.max_pixels}.",
+            source=name,
+            page_number=page_number,
+            hint="Ask for a smaller picture, or raise max_pixels=...",
+        )

@@ -36,6 +36,12 @@ HEARD = 0.6
 
 STEPS = 20
 
+PICTURE_SHARE = 0.6
+"""A page is a scan if pictures cover this share of it."""
+
+DRAWN = 20
+"""A page with more strokes than this is not a scan alone: print turned into curves is sharp at any size."""
+
 
 class Rows:
     """The rows of one page."""

@@ -16,21 +16,16 @@ import pymupdf
 from PIL import Image
 from pymupdf import mupdf
 
-from .errors import CorruptSource, EncryptedSource, PageFailed, SourceTooLarge
-from .facts import LONGEST_OUTLINE, complaint, outline, printable
+from .errors import CorruptSource, EncryptedSource, PageFailed
+from .facts import LONGEST_OUTLINE, check_size, complaint, outline, printable
 from .geometry import PAGE_BOX, Box, PdfView, QuarterTurn, inverse_turn
-from .layers import Rows
+from .layers import DRAWN, PICTURE_SHARE, Rows
 from .limits import Limits
 from .modes import LONGEST
 from .recognition import DocumentFacts, Words
 
 MUPDF_ERRORS = (mupdf.FzErrorBase, RuntimeError, ValueError, IndexError)
 
-PICTURE_SHARE = 0.6
-"""A page is a scan if pictures cover this share of it."""
-
-DRAWN = 20
-"""A page with more strokes than this is not a scan alone: print turned into curves is sharp at any size."""
 
 LONGEST_COMPLAINT = 200
 
@@ -52,7 +47,7 @@ class MuPdfFile:
     """A PDF, or anything else that MuPDF lays out, turned into a PDF when opened; ``document`` is MuPDF's."""
 
     def __init__(self, path: Path, *, media_type: str, name: str, password: str, limits: Limits) -> None:
-        self._path, self._name, self._limits = path, name, limits
+        self._path, self.name, self.limits = path, name, limits
         self._facts: DocumentFacts | None = None
         try:
             document = pymupdf.open(path, filetype=_FILETYPES.get(media_type, "pdf"))
@@ -89,8 +84,8 @@ class MuPdfFile:
             return MuPdfPage(self, number, rotation=rotation)
         except MUPDF_ERRORS as error:
             raise PageFailed(
-                f"cannot be opened ({complaint(error, path=self._path, name=self._name)}).",
-                source=self._name,
+                f"cannot be opened ({complaint(error, path=self._path, name=self.name)}).",
+                source=self.name,
                 page_number=number,
                 hint="The page is damaged; repair the file (for example with qpdf) and read it again.",
             ) from error
@@ -106,24 +101,10 @@ class MuPdfFile:
         """Whether the pages have a user space that the file's own viewers know."""
         return bool(self._is_pdf)
 
-    def check_size(self, width: float, height: float, number: int) -> None:
-        """Refuse to draw so many pixels.
-
-        Raises:
-            SourceTooLarge: If there is a limit, and they are more.
-        """
-        if width * height > self._limits.max_pixels:
-            raise SourceTooLarge(
-                f"{width:.0f} x {height:.0f} pixels are more than {self._limits.max_pixels}.",
-                source=self._name,
-                page_number=number,
-                hint="Ask for a smaller picture, or raise max_pixels=...",
-            )
-
     def _corrupt(self, error: BaseException) -> CorruptSource:
         return CorruptSource(
-            f"cannot be opened ({complaint(error, path=self._path, name=self._name)}).",
-            source=self._name,
+            f"cannot be opened ({complaint(error, path=self._path, name=self.name)}).",
+            source=self.name,
             hint="Check that it is a whole, undamaged document.",
         )
 
@@ -165,7 +146,7 @@ class MuPdfPage:
         limit = min(long_side, LONGEST)
         width, height = self.width * part.width, self.height * part.height
         zoom = limit / max(width, height, 1e-6)
-        self._file.check_size(width * zoom, height * zoom, self.number)
+        check_size(width * zoom, height * zoom, limits=self._file.limits, name=self._file.name, page_number=self.number)
         rect = self._rect
         x0, y0, x1, y1 = part.turned(inverse_turn(self.rotation)).to_size(width=rect.width, height=rect.height)
         clip = pymupdf.Rect(rect.x0 + x0, rect.y0 + y0, rect.x0 + x1, rect.y0 + y1) if part != PAGE_BOX else None

@@ -31,7 +31,7 @@ from .errors import DeepSeekOCRError
 from .flow import iterate
 from .geometry import SAME_ROW, Box, inverse_turn, visual_rows
 from .landing import is_one_line
-from .limits import READ_BEFORE
+from .limits import READ_BEFORE, Limits
 from .linewords import LineWord
 from .metadata import Precision
 from .passage import Passage, as_passage
@@ -155,7 +155,7 @@ async def alocate(
     with tempfile.TemporaryDirectory(prefix="deepseek-ocr-rag-") as folder:
         wishes = SourceOptions(limits=READ_BEFORE)
         source = await asyncio.to_thread(resolve, source_path, workspace=Path(folder), options=wishes)
-        async with WorkerPool(size=1, page_seconds=options.page_seconds) as pool:
+        async with WorkerPool(size=1, limits=Limits(page_seconds=options.page_seconds)) as pool:
             total = (await pool.open(source, password=options.password)).page_count
             if not all(1 <= number <= total for number in pages):
                 raise no_such_page(source_path, max(pages), total)

@@ -14,7 +14,7 @@ from .errors import DeepSeekOCRError
 from .limits import Limits
 from .modes import Resolution
 from .prompts import PAGE_TASKS, Task, prompt_for
-from .recognition import ImageRequest, LineEvidence, LocalRequest, Quality, SuspectPages
+from .recognition import ImageRequest, LineEvidence, LocalRequest, Quality, Renderer, SuspectPages
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .figures import FigureOptions
 
 OnError = Literal["raise", "skip"]
-Renderer = Literal["mupdf", "pdfium"]
 
 MAX_IN_FLIGHT = 64
 

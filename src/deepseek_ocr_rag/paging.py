@@ -13,20 +13,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from PIL import Image, ImageOps
 
-from .errors import CorruptSource, PageFailed, SourceTooLarge
-from .facts import complaint
+from .errors import CorruptSource, PageFailed
+from .facts import check_size, complaint
 from .geometry import PAGE_BOX, Box, PdfView, QuarterTurn
 from .limits import Limits
 from .modes import LONGEST
 from .pixels import flattened, register_heif
-from .recognition import DocumentFacts, Words
-
-Renderer = Literal["mupdf", "pdfium"]
-"""The library that draws documents and reads their text layer."""
+from .recognition import DocumentFacts, Renderer, Words
 
 MAX_SIDE = LONGEST
 """No page is rendered with more pixels than this along a side."""
@@ -138,7 +135,7 @@ class PictureFile:
             with warnings.catch_warnings(), ExitStack() as opened:
                 warnings.simplefilter("ignore")  # malformed EXIF and the like; the picture itself is checked
                 self._image = opened.enter_context(Image.open(path))
-                self._check_size()
+                check_size(*self._image.size, limits=limits, name=name)
                 frames = int(getattr(self._image, "n_frames", 1))
                 damage = self._load()
                 opened.pop_all()  # stays open until close(), but for a picture that is refused
@@ -164,7 +161,7 @@ class PictureFile:
         try:
             if self._facts.page_count > 1:  # a PSD's one picture is no frame
                 self._image.seek(number - 1)
-                self._check_size()
+                check_size(*self._image.size, limits=self._limits, name=self._name, page_number=number)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 upright = flattened(ImageOps.exif_transpose(self._image))
@@ -189,15 +186,6 @@ class PictureFile:
             self._image.load()  # raises again where data is missing
             return (f"The picture's data is damaged ({complaint(error, path=self._path, name=self._name)}).",)
         return ()
-
-    def _check_size(self) -> None:
-        width, height = self._image.size
-        if width * height > self._limits.max_pixels:
-            raise SourceTooLarge(
-                f"{width} x {height} pixels are more than {self._limits.max_pixels}.",
-                source=self._name,
-                hint="Scale the picture down, or raise max_pixels=...",
-            )
 
 
 class PicturePage:

@@ -19,17 +19,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .errors import CorruptSource, EncryptedSource, PageFailed, SourceTooLarge, UnsupportedSource
-from .facts import LONGEST_OUTLINE, complaint, outline, printable
+from .errors import CorruptSource, EncryptedSource, PageFailed, UnsupportedSource
+from .facts import LONGEST_OUTLINE, check_size, complaint, outline, printable
 from .geometry import PAGE_BOX, Box, PdfView, QuarterTurn, inverse_turn
-from .layers import Row, Rows
+from .layers import DRAWN, PICTURE_SHARE, Row, Rows
 from .limits import Limits
 from .modes import LONGEST
 from .recognition import DocumentFacts, Words
-
-PICTURE_SHARE = 0.6
-DRAWN = 20
-"""As in :mod:`.mupdf`."""
 
 PLAIN = 0.6
 """Share of the words that run one way where a page plainly does."""
@@ -46,7 +42,7 @@ class PdfiumFile:
     """A PDF."""
 
     def __init__(self, path: Path, *, media_type: str, name: str, password: str, limits: Limits) -> None:
-        self._path, self._name, self._limits = path, name, limits
+        self._path, self.name, self.limits = path, name, limits
         if media_type != "application/pdf":
             raise UnsupportedSource(
                 f"pdfium reads PDFs and pictures only, and this is {media_type}.",
@@ -86,8 +82,8 @@ class PdfiumFile:
             return PdfiumPage(self, number, self._document[number - 1], self._label(number))
         except (self._error, ValueError, IndexError) as error:
             raise PageFailed(
-                f"cannot be opened ({complaint(error, path=self._path, name=self._name)}).",
-                source=self._name,
+                f"cannot be opened ({complaint(error, path=self._path, name=self.name)}).",
+                source=self.name,
                 page_number=number,
                 hint="The page is damaged; repair the file (for example with qpdf) and read it again.",
             ) from error
@@ -95,20 +91,6 @@ class PdfiumFile:
     def close(self) -> None:
         """Let go of the file."""
         self._document.close()
-
-    def check_size(self, width: float, height: float, number: int) -> None:
-        """Refuse to draw so many pixels.
-
-        Raises:
-            SourceTooLarge: If they are more than the limit.
-        """
-        if width * height > self._limits.max_pixels:
-            raise SourceTooLarge(
-                f"{width:.0f} x {height:.0f} pixels are more than {self._limits.max_pixels}.",
-                source=self._name,
-                page_number=number,
-                hint="Ask for a smaller picture, or raise max_pixels=...",
-            )
 
     def _bookmarks(self) -> Iterator[tuple[int, str, int]]:
         for count, entry in enumerate(self._document.get_toc(), 1):
@@ -129,10 +111,10 @@ class PdfiumFile:
 
         if getattr(error, "err_code", None) == FPDF_ERR_PASSWORD:
             said = "wrong password." if password else "the file is encrypted."
-            return EncryptedSource(said, source=self._name, hint="Pass its password, for example password='...'.")
-        said = complaint(error, path=self._path, name=self._name)
+            return EncryptedSource(said, source=self.name, hint="Pass its password, for example password='...'.")
+        said = complaint(error, path=self._path, name=self.name)
         return CorruptSource(
-            f"cannot be opened ({said}).", source=self._name, hint="Check that it is a whole, undamaged document."
+            f"cannot be opened ({said}).", source=self.name, hint="Check that it is a whole, undamaged document."
         )
 
 
@@ -162,7 +144,7 @@ class PdfiumPage:
         limit = min(long_side, LONGEST)
         width, height = self.width * part.width, self.height * part.height
         zoom = limit / max(width, height, 1e-6)
-        self._file.check_size(width * zoom, height * zoom, self.number)
+        check_size(width * zoom, height * zoom, limits=self._file.limits, name=self._file.name, page_number=self.number)
         left, right = part.left * self.width, (1 - part.right) * self.width
         top, bottom = part.top * self.height, (1 - part.bottom) * self.height
         bitmap = self._page.render(scale=zoom, crop=(left, bottom, right, top), rev_byteorder=True)

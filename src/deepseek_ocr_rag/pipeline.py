@@ -95,7 +95,7 @@ async def results(
 ) -> AsyncGenerator[Document | Failure]:
     """Like :func:`aread`, but a file that cannot be read comes out as a :class:`Failure`, in its place."""
     collected: list[Page] = []
-    async with aclosing(page_results(inputs, options)) as outcomes:
+    async with at_hand(options) as ready, aclosing(page_results(inputs, ready)) as outcomes:
         async for outcome in outcomes:
             if isinstance(outcome, Failure):
                 yield outcome
@@ -138,17 +138,9 @@ async def page_results(
 
     Args:
         inputs: As :func:`aread` takes them.
-        options: How to read.
+        options: How to read, :func:`at_hand`.
         look_up: Says of each file whether it need not be opened; such files come out as they were found.
     """
-    async with at_hand(options) as ready, aclosing(_page_results(inputs, ready, look_up)) as outcomes:
-        async for outcome in outcomes:
-            yield outcome
-
-
-async def _page_results(
-    inputs: Input | Iterable[Input], options: ReadOptions, look_up: LookUp | None
-) -> AsyncGenerator[PageResult | Found | Failure]:
     from .render import WorkerPool
 
     workers = options.workers or min(4, os.cpu_count() or 1)

@@ -18,9 +18,9 @@ from .engines.local import LocalEngine
 from .figures import FigureOptions, FigureReading
 from .limits import Limits
 from .modes import Resolution
-from .options import MAX_IN_FLIGHT, ReadOptions, Renderer, make_engine, with_engine
+from .options import MAX_IN_FLIGHT, ReadOptions, make_engine, with_engine
 from .prompts import Task
-from .recognition import LineEvidence, OcrEngine, Quality, SuspectPages
+from .recognition import LineEvidence, OcrEngine, Quality, Renderer, SuspectPages
 from .usage import Price
 
 _LIMITS = Limits()

@@ -19,6 +19,9 @@ from .usage import Usage
 OcrEngine = Literal["auto", "rapidocr", "tesseract", "none"]
 Quality = Literal["auto", "fast", "best"]
 
+Renderer = Literal["mupdf", "pdfium"]
+"""The library that draws documents and reads their text layer."""
+
 LineEvidence = Literal["auto", "ocr", "ink", "none"]
 """What tells where lines stand that neither the engine nor the text layer places: the ink (``auto``, ``ink``), the
 offline OCR and then the ink, or nothing."""

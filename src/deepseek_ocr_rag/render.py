@@ -16,10 +16,9 @@ from array import array
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from operator import le
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, Self
 
 import anyio
 from anyio.abc import Process
@@ -28,7 +27,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from . import errors
 from .errors import DeepSeekOCRError, PageFailed
 from .limits import Limits
-from .recognition import DocumentFacts, PageImage, PageRequest, Words
+from .recognition import DocumentFacts, PageImage, PageRequest, Renderer, Words
 from .serial import from_dict, to_dict
 from .source import Source
 from .worker import FRAME, MOST_OPEN, Message, Setup, pack
@@ -64,7 +63,6 @@ class WorkerPool:
         size: How many worker processes at most. They start when first needed.
         limits: Seconds, memory, pixels and bytes of a page.
         renderer: The library that draws documents: ``mupdf``, or ``pdfium`` for PDFs alone.
-        page_seconds: Time limit of one page, opening included, instead of the limits' own.
     """
 
     def __init__(
@@ -72,15 +70,9 @@ class WorkerPool:
         *,
         size: int,
         limits: Limits = _LIMITS,
-        renderer: Literal["mupdf", "pdfium"] = "mupdf",
-        page_seconds: float | None = None,
+        renderer: Renderer = "mupdf",
     ) -> None:
-        if page_seconds is not None:
-            limits = replace(limits, page_seconds=page_seconds)
-        self._setup = Setup(
-            limits=limits,
-            renderer=renderer,
-        )
+        self._setup = Setup(limits=limits, renderer=renderer)
         self._idle: list[_Worker] = []
         self._places = anyio.Semaphore(size)
 
@@ -272,9 +264,6 @@ def visited(header: Message, payload: bytes) -> PageImage:
         raise ValueError("a page's words have texts")
     data, sides = payload[:size], array("d")
     sides.frombytes(payload[size:])
-    upright = all(map(le, sides[::4], sides[2::4])) and all(map(le, sides[1::4], sides[3::4]))  # no NaN is
-    if not upright or min(sides, default=0) < 0 or max(sides, default=0) > 1:
-        raise ValueError("a word's box is not ordered inside the page")
     return replace(from_dict(PageImage, page | {"data": data}), words=Words(texts, sides))
 
 

@@ -120,7 +120,7 @@ class Station:
             recognition = known.reused if known else None
             if not known:
                 recognition = None if image.is_blank else await self._recognize(engine, image)
-                self._has_answered = self._has_answered or engine is self._engine
+                self._has_answered = self._has_answered or (engine is self._engine and recognition is not None)
                 await self._lookup.keep(engine, image, request, recognition, document=job.source.sha256)
             if recognition is None:
                 return blank_page(image, job.facts, task=self._options.task), None

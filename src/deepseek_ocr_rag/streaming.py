@@ -32,11 +32,8 @@ def read_records(
 ) -> Generator[Record]:
     """Read files into records; see :func:`aread_records`. Closing the generator stops all work."""
     # A page's records come over from the event loop's thread together: one by one would cost more than making them.
-    found = iterate(
-        lambda: closing_engines(
-            without_failures(_batches(inputs, options, mode, chunks, keep_blank=keep_blank), inputs, options), options
-        )
-    )
+    cut = _Cut(mode, chunks, keep_blank)
+    found = iterate(lambda: closing_engines(without_failures(_batches(inputs, options, cut), inputs, options), options))
     with closing(found) as batches:
         for batch in batches:
             yield from batch
@@ -66,7 +63,7 @@ async def aread_records(
         SourceError: If a file cannot be read and ``on_error`` says to raise.
         ValueError: If the mode is none of the three.
     """
-    outcomes = _batches(inputs, options, mode, chunks, keep_blank=keep_blank)
+    outcomes = _batches(inputs, options, _Cut(mode, chunks, keep_blank))
     async with aclosing(without_failures(outcomes, inputs, options)) as batches:
         async for batch in batches:
             for record in batch:
@@ -82,7 +79,7 @@ async def record_results(
     keep_blank: bool = True,
 ) -> AsyncGenerator[Record | Failure]:
     """Like :func:`aread_records`, but a file that cannot be read comes out as a :class:`Failure`, in its place."""
-    async with aclosing(_batches(inputs, options, mode, chunks, keep_blank=keep_blank)) as batches:
+    async with aclosing(_batches(inputs, options, _Cut(mode, chunks, keep_blank))) as batches:
         async for batch in batches:
             if isinstance(batch, Failure):
                 yield batch
@@ -91,31 +88,39 @@ async def record_results(
                     yield record
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How records are made of pages."""
+
+    mode: Mode
+    chunks: ChunkOptions
+    keep_blank: bool
+
+
 def _batches(
-    inputs: Input | Iterable[Input], options: ReadOptions, mode: Mode, chunks: ChunkOptions, *, keep_blank: bool
+    inputs: Input | Iterable[Input], options: ReadOptions, cut: _Cut
 ) -> AsyncGenerator[Iterable[Record] | Failure]:
     """The records that are settled with each page, or of a whole file."""
-    make = _whole if mode == "document" else _streamed
-    return make(inputs, options, mode=mode, chunks=chunks, keep_blank=keep_blank)
+    return (_whole if cut.mode == "document" else _streamed)(inputs, options, cut)
 
 
 async def _whole(
-    inputs: Input | Iterable[Input], options: ReadOptions, *, mode: Mode, chunks: ChunkOptions, keep_blank: bool
+    inputs: Input | Iterable[Input], options: ReadOptions, cut: _Cut
 ) -> AsyncGenerator[Iterable[Record] | Failure]:
     async with aclosing(results(inputs, options)) as outcomes:
         async for outcome in outcomes:
             if isinstance(outcome, Failure):
                 yield outcome
             else:
-                yield records(outcome, mode, options=chunks, keep_blank=keep_blank)
+                yield records(outcome, cut.mode, options=cut.chunks, keep_blank=cut.keep_blank)
 
 
 async def _streamed(
-    inputs: Input | Iterable[Input], options: ReadOptions, *, mode: Mode, chunks: ChunkOptions, keep_blank: bool
+    inputs: Input | Iterable[Input], options: ReadOptions, cut: _Cut
 ) -> AsyncGenerator[Iterable[Record] | Failure]:
     writer: _Writer | None = None
     async with at_hand(options) as ready:
-        shelf = _Shelf.of(ready, mode=mode, chunks=chunks, keep_blank=keep_blank)
+        shelf = _Shelf.of(ready, cut)
         async with aclosing(page_results(inputs, ready, look_up=shelf.look_up if shelf else None)) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Failure):
@@ -125,7 +130,7 @@ async def _streamed(
                     yield outcome.filed.records
                     continue
                 if writer is None:
-                    stream = RecordStream(outcome.info, mode, options=chunks, keep_blank=keep_blank)
+                    stream = RecordStream(outcome.info, cut.mode, options=cut.chunks, keep_blank=cut.keep_blank)
                     writer = _Writer(stream, shelf.filing(outcome.info) if shelf else None)
                 # Counting tokens takes its time, in which pages go on being read.
                 yield await asyncio.to_thread(writer.push, outcome)
@@ -140,7 +145,7 @@ class _Shelf:
     shape: str
 
     @classmethod
-    def of(cls, options: ReadOptions, *, mode: Mode, chunks: ChunkOptions, keep_blank: bool) -> _Shelf | None:
+    def of(cls, options: ReadOptions, cut: _Cut) -> _Shelf | None:
         """None where nothing is cached, or nobody can tell what the records depend on."""
         engine = make_engine(options)
         fallback = make_fallback(options, engine)
@@ -150,9 +155,9 @@ class _Shelf:
             options,
             engine=engine.fingerprint,
             fallback=fallback.fingerprint if fallback else "",
-            mode=mode,
-            chunking=chunks,
-            keep_blank=keep_blank,
+            mode=cut.mode,
+            chunking=cut.chunks,
+            keep_blank=cut.keep_blank,
         )
         return cls(options.cache, shape) if shape else None
 

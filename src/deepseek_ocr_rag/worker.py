@@ -14,13 +14,13 @@ import sys
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .confine import end_with, give_up_after, limit_memory, memory_in_use, memory_taken, return_memory
 from .errors import DeepSeekOCRError, PageFailed
 from .facts import complaint
 from .limits import Limits
-from .recognition import PageImage, PageRequest
+from .recognition import PageImage, PageRequest, Renderer
 from .serial import from_dict, to_dict
 from .visit import visit
 
@@ -46,7 +46,7 @@ class Setup:
     """What a worker is told when it starts."""
 
     limits: Limits = field(default_factory=Limits)
-    renderer: Literal["mupdf", "pdfium"] = "mupdf"
+    renderer: Renderer = "mupdf"
     parent: int = 0
     """The process that started it, with which it ends; 0 is nobody."""
 

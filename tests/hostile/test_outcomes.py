@@ -147,7 +147,7 @@ def unlocked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
 
     async def look() -> None:
-        async with WorkerPool(size=2, page_seconds=30) as pool:
+        async with WorkerPool(size=2, limits=Limits(page_seconds=30)) as pool:
             for row in filter(is_locked, ROWS):
                 notes = wrong.setdefault(row["path"], [])
                 source = resolve(DATA / row["path"], workspace=workspace)

@@ -97,7 +97,7 @@ class Eyes:
     async def __aenter__(self) -> Self:
         if self._reader is None:
             self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="standin-")))
-            self._pool = await self._stack.enter_async_context(WorkerPool(size=self._workers, page_seconds=120))
+            self._pool = await self._stack.enter_async_context(WorkerPool(size=self._workers))
         return self
 
     async def __aexit__(self, *_: object) -> None:
