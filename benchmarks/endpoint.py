@@ -91,8 +91,8 @@ class Server:
         self.dice = random.Random(7)  # noqa: S311 - a stand-in
         self.counts = {"requests": 0, "refused": 0, "bytes": 0, "in_flight": 0, "most_in_flight": 0, "known": 0}
 
-    async def answer(self, body: bytes) -> bytes:
-        """The reply to a request's body, when it is due."""
+    async def answer(self, body: bytes) -> tuple[bytes, bool]:
+        """The reply to a request's body, when it is due, and whether the connection closes after it."""
         counts = self.counts
         counts["requests"] += 1
         counts["bytes"] += len(body)
@@ -102,7 +102,7 @@ class Server:
             fault = self._fault()
             if fault == "refused":
                 counts["refused"] += 1
-                return self.refusal
+                return self.refusal, False
             if self.latency:
                 await self._work()
             if fault:
@@ -110,7 +110,7 @@ class Server:
             start = body.find(b"base64,") + len(b"base64,")
             found = self.answers.get(str(zlib.crc32(body[start : body.find(b'"', start)])))
             counts["known"] += found is not None
-            return found or self.plain
+            return found or self.plain, False
         finally:
             counts["in_flight"] -= 1
 
@@ -123,10 +123,12 @@ class Server:
                 return name
         return ""
 
-    async def _spoiled(self, fault: str) -> bytes:
+    async def _spoiled(self, fault: str) -> tuple[bytes, bool]:
         if fault == "stalled":
             await asyncio.sleep(3600)
-        return self.plain[: len(self.plain) // 2] if fault == "broken" else _reply(["no completion"])
+        if fault == "broken":
+            return self.plain[: len(self.plain) // 2], True
+        return _reply(["no completion"]), False
 
     async def _work(self) -> None:
         if self.places is None:
@@ -166,22 +168,19 @@ class Connection(asyncio.Protocol):
             length = self._head.partition(b"content-length:")[2].partition(b"\r\n")[0]
             self._whole = end + 4 + int(length or 0)
         if self._size >= self._whole:
-            body = b"".join(self._held)[self._head_size() : self._whole]
+            body = b"".join(self._held)[len(self._head) + 4 : self._whole]
             self._held, self._size, self._whole = [], 0, 0
             self._task = asyncio.get_running_loop().create_task(self._respond(body))
-
-    def _head_size(self) -> int:
-        return len(self._head) + 4
 
     async def _respond(self, body: bytes) -> None:
         if self._head.startswith(b"get"):
             self._transport.write(_reply(self._server.counts))
             return
-        reply = await self._server.answer(body)
+        reply, closes = await self._server.answer(body)
         if not self._transport.is_closing():
             self._transport.write(reply)
-            if len(reply) < len(self._server.plain) and reply == self._server.plain[: len(reply)]:
-                self._transport.close()  # broken off
+            if closes:
+                self._transport.close()
 
 
 def _completion(text: str) -> dict[str, object]:

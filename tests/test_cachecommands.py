@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pwd
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -152,6 +153,15 @@ def test_a_broken_cache_is_said_to_be(path: Path) -> None:
     assert result.exit_code == 2
     assert "pages.sqlite.broken-1" in result.stderr
     assert run("stats", "--cache", path).exit_code == 0
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    for name in ("DEEPSEEK_OCR_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    result = run("stats")
+    assert result.exit_code == 2
+    assert "variable. Give a path with --cache." in " ".join(result.stderr.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("by_variable", [False, True])

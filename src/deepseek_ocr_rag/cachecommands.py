@@ -92,7 +92,7 @@ def _opened(path: Path | None) -> PageCache:
     try:
         return PageCache(default_cache() if path is None else path)
     except RuntimeError as error:
-        raise typer.BadParameter(f"{error} Give a path with --cache.") from error
+        raise typer.BadParameter(f"{error}. Give a path with --cache.") from error
 
 
 def _check(pages: PageCache) -> None:

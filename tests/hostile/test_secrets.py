@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import sqlite3
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pymupdf
 import pytest
 
 from deepseek_ocr_rag import read
+from deepseek_ocr_rag.cache.rows import unpacked
 from deepseek_ocr_rag.engines.retry import RetryPolicy
 from deepseek_ocr_rag.errors import DeepSeekOCRError
 from deepseek_ocr_rag.options import Failure, ReadOptions, make_engine
@@ -83,6 +86,15 @@ def check(told: str, secrets: Iterable[str] = (KEY, PASSWORD)) -> None:
         assert secret not in told
 
 
+def kept(folder: Path) -> str:
+    """Whatever a cache has written: its files as they lie there, and its rows as they were before they were packed."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    told = [path.read_bytes().decode("latin-1") for path in files]
+    with closing(sqlite3.connect(folder / "pages.sqlite")) as database:
+        told += [json.dumps(unpacked(data)) for (data,) in database.execute("SELECT data FROM bodies")]
+    return "\n".join(told)
+
+
 def everything(options: ReadOptions, path: Path) -> Iterator[str]:
     """Read, and say whatever comes of it."""
     yield repr(options)
@@ -101,6 +113,7 @@ def test_nothing_that_is_produced_tells_a_secret(
     server: ThreadingHTTPServer,
     locked: Path,
     answer: Answer,
+    tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -114,6 +127,7 @@ def test_nothing_that_is_produced_tells_a_secret(
         retry=RetryPolicy(max_attempts=2, backoff=0.01),
         workers=1,
         fallback="none",
+        cache=tmp_path,
         progress=told.append,
         on_failure=told.append,
     )
@@ -128,13 +142,15 @@ def test_nothing_that_is_produced_tells_a_secret(
     check("\n".join(f"{record.getMessage()}{record.exc_text or ''}{record.__dict__}" for record in caplog.records))
     check(repr(told))
     check("".join(capfd.readouterr()))
+    check(kept(tmp_path))
+    assert ("Hello" in kept(tmp_path)) == (answer is GOOD), "it did write something"
 
 
 def test_a_login_in_the_address_is_used_and_not_told(
-    server: ThreadingHTTPServer, locked: Path, caplog: pytest.LogCaptureFixture
+    server: ThreadingHTTPServer, locked: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     address = f"http://user:{LOGIN}@127.0.0.1:{server.server_address[1]}/v1"
-    for answer in (GOOD, BROKEN):
+    for name, answer in (("good", GOOD), ("broken", BROKEN)):
         server.answer = answer  # type: ignore[attr-defined]
         options = ReadOptions(
             base_url=address,
@@ -143,11 +159,13 @@ def test_a_login_in_the_address_is_used_and_not_told(
             retry=RetryPolicy(max_attempts=1, backoff=0.01),
             workers=1,
             fallback="none",
+            cache=tmp_path / name,
         )
         with caplog.at_level(logging.DEBUG):
-            for name in ("httpx", "httpcore"):
-                logging.getLogger(name).setLevel(logging.DEBUG)
+            for logger in ("httpx", "httpcore"):
+                logging.getLogger(logger).setLevel(logging.DEBUG)
             check("\n".join(everything(options, locked)), (LOGIN, ENCODED, PASSWORD))
+        check(kept(tmp_path / name), (LOGIN, ENCODED, PASSWORD))
     assert f"Basic {ENCODED}" in server.seen  # type: ignore[attr-defined]
     logged = "\n".join(f"{record.getMessage()}{record.__dict__}" for record in caplog.records)
     check(logged, (LOGIN, ENCODED, PASSWORD))

@@ -6,9 +6,11 @@ import asyncio
 import copy
 import json
 import pickle
+import sqlite3
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, closing
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -40,6 +42,7 @@ from deepseek_ocr_rag import (
     PageFailed,
     Passage,
     Price,
+    Record,
     ReplayEngine,
     TruncatedOutput,
     locate,
@@ -341,21 +344,30 @@ def test_of_many_calls_a_few_read_at_once(monkeypatch: pytest.MonkeyPatch, sampl
     reading: set[str] = set()
     most = 0
 
-    async def aread(file: str, _: object) -> AsyncIterator[Document]:
+    async def aread_records(file: str, *_: object, **__: object) -> AsyncGenerator[Record]:
         nonlocal most
         reading.add(file)
         most = max(most, len(reading))
         await asyncio.sleep(0.01)
-        yield sample_document
+        for record in records(sample_document, "page"):
+            yield record
         reading.remove(file)
 
-    async def main() -> list[list[Any]]:
-        return await asyncio.gather(*(DeepSeekOCRReader().aload_data(str(number)) for number in range(20)))
+    async def aread(file: str, _: object) -> AsyncIterator[Document]:
+        async with aclosing(aread_records(file)) as found:
+            async for _ in found:
+                pass
+        yield sample_document
 
+    async def main(mode: Any) -> list[list[Any]]:
+        return await asyncio.gather(*(DeepSeekOCRReader(mode=mode).aload_data(str(number)) for number in range(20)))
+
+    monkeypatch.setattr(base, "aread_records", aread_records)
     monkeypatch.setattr(base, "aread", aread)
-    for _ in range(2):  # each event loop has places of its own
-        assert [len(documents) for documents in asyncio.run(main())] == [2] * 20
-    assert most == base.READS_AT_ONCE
+    for mode, made in (("page", 2), ("document", 1)):  # each event loop has places of its own
+        assert [len(documents) for documents in asyncio.run(main(mode))] == [made] * 20
+        assert most == base.READS_AT_ONCE
+        most = 0
 
 
 def test_everything_works_inside_a_running_loop(make_pdf: MakePdf, quick_engine: Any) -> None:
@@ -472,3 +484,24 @@ def test_limits_cache_and_quality_are_options_too(tmp_path: Path) -> None:
     assert first[0].metadata["engine"] == "local/text-layer-fast"
     with PageCache(tmp_path / "kept.sqlite") as cache:
         assert cache.stats().files == 1
+
+
+@pytest.mark.parametrize("mode", ["page", "chunk"])
+def test_a_file_that_did_not_change_is_read_again_from_its_records(
+    make_pdf: MakePdf, quick_engine: Any, tmp_path: Path, mode: Any
+) -> None:
+    path, place = make_pdf("a.pdf", "One.", "Two."), tmp_path / "kept.sqlite"
+
+    def load(**engine: Any) -> list[dict[str, Any]]:
+        reader = DeepSeekOCRReader(
+            mode=mode, engine=quick_engine(**engine), fallback="none", cache=str(place), workers=1
+        )
+        return [document.to_dict() for document in asyncio.run(reader.aload_data(path, {"customer": "ACME"}))]
+
+    first = load()
+    assert [document["text"] for document in first] == ["# Part 1\n\nOne.", "# Part 2\n\nTwo."]
+    with closing(sqlite3.connect(place)) as kept:  # nothing is left of single pages
+        removed = kept.execute("DELETE FROM entries WHERE kind NOT IN ('file', 'part')").rowcount
+        kept.commit()
+    assert removed
+    assert load(fail=(1, 2)) == first

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,23 +22,18 @@ Identity = tuple[int, int]
 """Which file of the disk it is, whatever it is called."""
 
 
-def default_cache(environment: Mapping[str, str] = os.environ) -> Path:
+def default_cache() -> Path:
     """Where pages are kept when nobody says: ``DEEPSEEK_OCR_CACHE``, else in the system's folder for caches.
 
     Raises:
-        RuntimeError: If the user has no home folder; set one of the variables then.
+        RuntimeError: If the user has no home folder; set the variable then.
     """
-    given = environment.get("DEEPSEEK_OCR_CACHE", "").strip()
-    return cache_file(given) if given else _system_folder(environment) / "deepseek-ocr-rag" / NAME
+    given = os.environ.get("DEEPSEEK_OCR_CACHE", "").strip()
+    if given:
+        return cache_file(given)
+    from platformdirs import user_cache_path
 
-
-def _system_folder(environment: Mapping[str, str]) -> Path:
-    wanted = Path(environment.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", ""))
-    if wanted.is_absolute():
-        return wanted
-    if sys.platform == "win32":
-        return Path.home() / "AppData" / "Local"
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return user_cache_path("deepseek-ocr-rag", appauthor=False, opinion=False) / NAME
 
 
 def cache_file(given: str | os.PathLike[str]) -> Path:
