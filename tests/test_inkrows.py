@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from deepseek_ocr_rag.geometry import Box
-from deepseek_ocr_rag.inkrows import find_rows
+from deepseek_ocr_rag.inkrows import find_rows, part_around
 from deepseek_ocr_rag.recognition import Inked
 
 SENTENCES = [
@@ -68,6 +68,23 @@ def test_slanting_lines_are_rows_with_a_slope(degrees: float) -> None:
     expected = degrees * 3.14159 / 180 * WIDTH / HEIGHT
     assert found.slope == pytest.approx(expected, abs=0.0015)
     assert len(found.rows) == 5
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1.5])
+def test_a_part_of_the_page_tells_the_same(degrees: float) -> None:
+    whole = page(rules=not degrees).rotate(-degrees, resample=Image.Resampling.BICUBIC, fillcolor="white")
+    box = BLOCK if not degrees else Box.from_fractions(0.15, 0.12, 0.85, 0.35)
+    part = part_around([box])
+    assert part is not None
+    assert part.area < 0.5
+    left, top, right, bottom = (round(side) for side in part.to_size(width=whole.width, height=whole.height))
+    seen = Box.from_size((left, top, right, bottom), width=whole.width, height=whole.height)
+    [found], [expected] = find_rows(whole.crop((left, top, right, bottom)), [box], part=seen), find_rows(whole, [box])
+    assert found.slope == pytest.approx(expected.slope, abs=1e-5)
+    assert found.rules == pytest.approx(expected.rules, abs=1e-5)
+    for row, other in zip(found.rows, expected.rows, strict=True):  # columns are shifted by whole pixels
+        assert (row.left, row.right) == pytest.approx((other.left, other.right), abs=1e-5)
+        assert (row.top, row.bottom) == pytest.approx((other.top, other.bottom), abs=1.1 / whole.height)
 
 
 def test_the_gaps_between_words_are_told() -> None:

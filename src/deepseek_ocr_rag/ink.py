@@ -63,22 +63,49 @@ def quantile(values: Sequence[float], weights: Sequence[float], share: float) ->
     return order[-1][0] if order else 0.0
 
 
-def find_ink(picture: Image.Image, *, rows: tuple[int, int] | None = None) -> Pixels:
-    """Which pixels are darker than the paper around them; of a dark page, lighter.
+def find_ink(picture: Image.Image, *, page_size: tuple[float, float] | None = None) -> Pixels:
+    """Which pixels are darker than the paper around them; of a dark picture, lighter.
 
-    With ``rows``, only those from the first up to the second are looked at, and what comes back is as high as these.
+    ``page_size`` is that of the whole page in pixels, where the picture is a part of it.
     """
     import numpy as np
     from PIL import ImageFilter
 
     grey = picture.convert("L")
-    radius = max(3, min(max(grey.size) // 60, min(grey.size) // 40))
+    size = page_size or grey.size
+    radius = max(3, min(max(size) // 60, min(size) // 40))
     is_light = 2 * sum(grey.histogram()[:DARK]) < grey.width * grey.height
-    part = grey.crop((0, rows[0], grey.width, rows[1])) if rows else grey
-    shades = np.asarray(part).astype(np.int16)
-    around = np.asarray(part.filter(ImageFilter.BoxBlur(radius))).astype(np.int16)
+    shades = np.asarray(grey).astype(np.int16)
+    around = np.asarray(grey.filter(ImageFilter.BoxBlur(radius))).astype(np.int16)
     darker: Pixels = (around - shades if is_light else shades - around) > SHADE
     return darker
+
+
+def without_specks(picture: Image.Image) -> Image.Image:
+    """The picture in grey, each pixel the middle one of three by three: Pillow's median filter, but far faster."""
+    import numpy as np
+    from PIL import Image
+
+    edged = np.pad(np.asarray(picture.convert("L")), 1, mode="edge")
+    low, middle, high = _sorted(edged[:-2], edged[1:-1], edged[2:])
+    # Of nine, the middle one is that of the highest low, the middle middle and the lowest high of three columns.
+    lowest = _sorted(*_columns(low))[2]
+    central = _sorted(*_columns(middle))[1]
+    highest = _sorted(*_columns(high))[0]
+    return Image.fromarray(_sorted(lowest, central, highest)[1])
+
+
+def _columns(rows: Pixels) -> tuple[Pixels, Pixels, Pixels]:
+    return rows[:, :-2], rows[:, 1:-1], rows[:, 2:]
+
+
+def _sorted(one: Pixels, two: Pixels, three: Pixels) -> tuple[Pixels, Pixels, Pixels]:
+    """Three arrays, sorted pixel by pixel."""
+    import numpy as np
+
+    low, high = np.minimum(one, two), np.maximum(one, two)
+    middle = np.minimum(high, three)
+    return np.minimum(low, middle), np.maximum(low, middle), np.maximum(high, three)
 
 
 def find_lines(ink: Pixels, width: int) -> Iterator[Line]:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
-from .geometry import Box, bounding_box
-from .ink import find_ink, find_lines
+from .geometry import PAGE_BOX, Box, bounding_box
+from .ink import find_ink, find_lines, without_specks
+from .levelling import levelled, slope_of
 from .recognition import Inked, InkRow
 
 if TYPE_CHECKING:
@@ -24,15 +25,13 @@ if TYPE_CHECKING:
     Pixels = np.ndarray[Any, Any]
 
     Band = tuple[int, int]
+    Place = tuple[float, float, float, float]
 
 MARGIN = 0.007
 """How far over a place's edges ink is looked for, in fractions of the page: models are off by about 5/1000."""
 
 AROUND = 0.06
 """How far around places ink is found: as far as slanting rows reach, and more than the margin."""
-
-MOST_TILT = 3.0
-"""Degrees up to which rows are levelled."""
 
 STRIP = 120
 """Pixels of the strips in which a line's height is measured: few descenders meet the line below there."""
@@ -53,118 +52,91 @@ GAP = 0.1
 """Columns without ink are a gap from this share of a line's height on."""
 
 
-def find_rows(picture: Image.Image, boxes: Sequence[Box]) -> tuple[Inked, ...]:
+def part_around(boxes: Sequence[Box]) -> Box | None:
+    """The part of the page that has to be seen to tell what is in ``boxes``; None where there are none."""
+    hull = bounding_box(boxes)
+    if hull is None:
+        return None
+    return Box.from_fractions(hull.left - AROUND, hull.top - AROUND, hull.right + AROUND, hull.bottom + AROUND)
+
+
+def find_rows(picture: Image.Image, boxes: Sequence[Box], *, part: Box = PAGE_BOX) -> tuple[Inked, ...]:
     """The rows of ink in each of ``boxes``, in their order.
 
     Args:
-        picture: The upright page, at about 150 dpi.
+        picture: A part of the upright page, at about 150 dpi.
         boxes: Places on that page, with text in one column.
+        part: Which part it is, at least :func:`part_around` the boxes.
     """
+    frame = _Frame(part, picture.width, picture.height)
+    ink = find_ink(without_specks(picture), page_size=frame.page_size)
+    places = [frame.pixels(box) for box in boxes]
+    slope = slope_of(_only_in(ink, places))
+    level, above = levelled(ink, slope)
+    return tuple(_Place(level, place, frame, slope=slope, above=above).inked() for place in places)
+
+
+class _Frame:
+    """Where the pixels of a part of the page stand on the page."""
+
+    def __init__(self, part: Box, width: int, height: int) -> None:
+        self._across, self._down = width / max(part.width, 1e-6), height / max(part.height, 1e-6)
+        self._left, self._top = part.left * self._across, part.top * self._down
+
+    @property
+    def page_size(self) -> tuple[float, float]:
+        """Pixels that the whole page would have."""
+        return self._across, self._down
+
+    def pixels(self, box: Box) -> Place:
+        """Left, top, right and bottom of a place, in pixels of the part."""
+        left, top, right, bottom = box.to_size(width=self._across, height=self._down)
+        return left - self._left, top - self._top, right - self._left, bottom - self._top
+
+    def across(self, pixel: float) -> float:
+        """A column, in fractions of the page."""
+        return round((pixel + self._left) / self._across, 5)
+
+    def down(self, pixel: float, slope: float) -> float:
+        """A row that falls so and stands here at the part's left edge, in fractions of the page at the page's."""
+        return round((pixel + self._top - slope * self._left) / self._down, 5)
+
+    def slope(self, slope: float) -> float:
+        """What falls so for each pixel, in fractions of the page."""
+        return round(slope * self._across / self._down, 6)
+
+
+def _only_in(ink: Pixels, places: Sequence[Place]) -> Pixels:
     import numpy as np
-    from PIL import ImageFilter
 
-    grey = picture.convert("L")
-    left, top, right, bottom = around = _around(boxes, grey)
-    ink = np.zeros((grey.height, grey.width), dtype=bool)
-    if left < right and top < bottom:  # a whole page takes longer than drawing it
-        grey.paste(grey.crop(around).filter(ImageFilter.MedianFilter(3)), (left, top))
-        ink[top:bottom] = find_ink(grey, rows=(top, bottom))
-    slope = _slope(_only_in(ink, boxes)[top:bottom])
-    levelled, above = _levelled(ink, slope)
-    return tuple(_Place(levelled, box, slope, height=ink.shape[0], above=above).inked() for box in boxes)
-
-
-def _around(boxes: Sequence[Box], grey: Image.Image) -> tuple[int, int, int, int]:
-    """The pixels among which anything is looked for: left, top, right, bottom."""
-    hull = bounding_box(boxes)
-    if hull is None:
-        return 0, 0, 0, 0
-    wide = Box.from_fractions(hull.left - AROUND, hull.top - AROUND, hull.right + AROUND, hull.bottom + AROUND)
-    left, top, right, bottom = (round(side) for side in wide.to_size(width=grey.width, height=grey.height))
-    return left, top, right, bottom
-
-
-def _only_in(ink: Pixels, boxes: Sequence[Box]) -> Pixels:
-    import numpy as np
-
-    height, width = ink.shape
     kept = np.zeros_like(ink)
-    for box in boxes:
-        left, top, right, bottom = (round(side) for side in box.to_size(width=width, height=height))
+    for place in places:
+        left, top, right, bottom = (max(0, round(side)) for side in place)
         kept[top:bottom, left:right] = ink[top:bottom, left:right]
     return kept
-
-
-# --- levelling --------------------------------------------------------------------------------------------------------
-
-
-def _slope(ink: Pixels) -> float:
-    """Pixels by which rows fall for each pixel to the right: where bands of ink and of paper differ most."""
-    import numpy as np
-
-    width = 16
-    columns = ink.shape[1] // width
-    if not columns or not ink.any():
-        return 0.0
-    strips = ink[:, : columns * width].reshape(ink.shape[0], columns, width).sum(axis=2).astype(np.float32)
-
-    def contrast(degrees: float) -> float:
-        steps = np.round(math.tan(math.radians(degrees)) * width * (np.arange(columns) + 0.5)).astype(int)
-        reach = int(np.abs(steps).max())
-        profile = np.zeros(ink.shape[0] + 2 * reach, dtype=np.float32)
-        for column, step in enumerate(steps.tolist()):
-            profile[reach - step : reach - step + ink.shape[0]] += strips[:, column]
-        return float(np.square(np.diff(profile)).sum())
-
-    best, step = 0.0, MOST_TILT / 12
-    candidates = [step * number for number in range(-12, 13)]
-    while step > 0.02:
-        best = max(candidates, key=contrast)
-        step /= 3
-        candidates = [best + step * number for number in (-2, -1, 0, 1, 2)]
-    # A level page must not be tilted for a hair: it is the usual case.
-    return math.tan(math.radians(best)) if contrast(best) > 1.05 * contrast(0.0) else 0.0
-
-
-def _levelled(ink: Pixels, slope: float) -> tuple[Pixels, int]:
-    """Ink with its columns shifted so that rows are level, and how many rows were added above it."""
-    import numpy as np
-
-    height, width = ink.shape
-    reach = math.ceil(abs(slope) * width)
-    if not reach:
-        return ink, 0
-    levelled = np.zeros((height + 2 * reach, width), dtype=bool)
-    steps = np.round(slope * np.arange(width)).astype(int)
-    for step in np.unique(steps).tolist():
-        (columns,) = np.nonzero(steps == step)  # in one run, since the steps ascend or descend
-        first, last = int(columns[0]), int(columns[-1]) + 1
-        levelled[reach - step : reach - step + height, first:last] = ink[:, first:last]
-    return levelled, reach
 
 
 # --- one place --------------------------------------------------------------------------------------------------------
 
 
 class _Place:
-    """The ink in and around one box of a levelled page."""
+    """The ink in and around one place of a levelled part of the page."""
 
-    def __init__(self, levelled: Pixels, box: Box, slope: float, *, height: int, above: int) -> None:
-        self._page_height, self._page_width = height, levelled.shape[1]
-        self._slope = slope
-        left, top, right, bottom = box.to_size(width=self._page_width, height=height)
+    def __init__(self, level: Pixels, place: Place, frame: _Frame, *, slope: float, above: int) -> None:
+        self._frame, self._slope, self._above = frame, slope, above
+        self._longest = max(frame.page_size)
+        left, top, right, bottom = place
         # The box around slanting text is higher than the text.
         tilt = min(abs(slope) * (right - left), 0.5 * (bottom - top))
         middle = (top + bottom) / 2 - slope * (left + right) / 2 + above
-        margin = math.ceil(MARGIN * max(height, self._page_width))
+        margin = math.ceil(MARGIN * self._longest)
         half = (bottom - top - tilt) / 2
-        self._x0, self._x1 = max(0, math.floor(left) - margin), min(self._page_width, math.ceil(right) + margin)
+        self._x0, self._x1 = max(0, math.floor(left) - margin), min(level.shape[1], math.ceil(right) + margin)
         self._y0 = max(0, math.floor(middle - half) - margin)
-        self._y1 = min(levelled.shape[0], math.ceil(middle + half) + margin)
-        self._above = above
+        self._y1 = min(level.shape[0], math.ceil(middle + half) + margin)
         self._inner = (middle - half - self._y0, middle + half - self._y0)
         self._sides = (max(0, math.floor(left) - self._x0), math.ceil(right) - self._x0)
-        self._ink = levelled[self._y0 : self._y1, self._x0 : self._x1]
+        self._ink = level[self._y0 : self._y1, self._x0 : self._x1]
 
     def inked(self) -> Inked:
         """What is there."""
@@ -178,14 +150,13 @@ class _Place:
         bands = _split(letters, _bands(profile, _floor(letters.shape[1])), height)
         bands = _merged([band for band in bands if self._holds(band)], profile)
         rows = [row for band in bands if (row := self._row(letters, band)) is not None]
-        slope = self._slope * self._page_width / self._page_height
-        return Inked(rows=tuple(rows), rules=tuple(map(self._down, rules)), slope=round(slope, 6))
+        return Inked(rows=tuple(rows), rules=tuple(map(self._down, rules)), slope=self._frame.slope(self._slope))
 
     def _without_rules(self) -> tuple[list[float], Pixels]:
         """The heights of horizontal rules, and the ink without rules of either way."""
         import numpy as np
 
-        longest = RULE * max(self._page_height, self._page_width)
+        longest = RULE * self._longest
         height, width = self._ink.shape
         lying = _runs(self._ink, math.ceil(min(longest, 0.9 * width)))
         standing = _runs(self._ink.T, math.ceil(min(longest, 0.8 * height))).T
@@ -224,12 +195,10 @@ class _Place:
         )
 
     def _across(self, pixel: float) -> float:
-        across: float = (pixel + self._x0) / self._page_width
-        return round(across, 5)
+        return self._frame.across(pixel + self._x0)
 
     def _down(self, pixel: float) -> float:
-        down: float = (pixel + self._y0 - self._above) / self._page_height
-        return round(down, 5)
+        return self._frame.down(pixel + self._y0 - self._above, self._slope)
 
 
 def _runs(ink: Pixels, length: int) -> Pixels:

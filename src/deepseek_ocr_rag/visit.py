@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .errors import DeepSeekOCRError, EngineUnavailable
-from .geometry import Box
+from .geometry import Box, inverse_turn
 from .modes import Look, Plan, plan
 from .recognition import EvidenceRequest, ImageRequest, LocalRequest, PageImage, PageRequest, Region, Word, Words
 
@@ -116,7 +116,7 @@ def _measured(page: OpenPage, wish: ImageRequest) -> Measured:
 
 def _with_evidence(visited: PageImage, page: OpenPage, wish: EvidenceRequest) -> PageImage:
     """Rows of ink on the page's picture, turned upright; and by option what OCR reads, which may fail by itself."""
-    from .inkrows import find_rows
+    from .inkrows import find_rows, part_around
 
     if wish.ocr is not None:
         try:
@@ -124,13 +124,21 @@ def _with_evidence(visited: PageImage, page: OpenPage, wish: EvidenceRequest) ->
             visited = replace(visited, read=Words.of(_words_read(reading.regions)), engine=reading.engine)
         except DeepSeekOCRError as error:
             visited = replace(visited, warnings=(*visited.warnings, f"OCR could not place its lines: {error.message}"))
-    aspect = max(page.width, page.height) / max(1.0, min(page.width, page.height))
-    side = max(page.width, page.height) / 72 * EVIDENCE_DPI if not page.is_picture else EVIDENCE_SIDES[1]
-    picture = page.picture(
-        long_side=round(min(max(side, EVIDENCE_SIDES[0]), EVIDENCE_SIDES[1] * max(1.0, aspect / 1.5)))
-    )
+    part = part_around(wish.boxes)
+    if part is None:
+        return replace(visited, turn=wish.turn)
+    seen = part.turned(inverse_turn(wish.turn))
+    share = max(page.width * seen.width, page.height * seen.height) / max(page.width, page.height, 1e-6)
+    picture = page.picture(long_side=max(1, round(_evidence_side(page) * share)), part=seen)
     upright = picture.rotate(-wish.turn, expand=True) if wish.turn else picture
-    return replace(visited, turn=wish.turn, inked=find_rows(upright, wish.boxes))
+    return replace(visited, turn=wish.turn, inked=find_rows(upright, wish.boxes, part=part))
+
+
+def _evidence_side(page: OpenPage) -> float:
+    """Pixels of the page's longer side when rows of ink are looked for."""
+    longer, shorter = max(page.width, page.height), max(1.0, min(page.width, page.height))
+    side = EVIDENCE_SIDES[1] if page.is_picture else longer / 72 * EVIDENCE_DPI
+    return min(max(side, EVIDENCE_SIDES[0]), EVIDENCE_SIDES[1] * max(1.0, longer / shorter / 1.5))
 
 
 def _words_read(regions: Iterable[Region]) -> Iterator[Word]:
