@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .marks import END_MARKS
@@ -74,13 +74,15 @@ def find_loop(text: str, *, is_whole: bool) -> int | None:
     only count on. ``is_whole`` tells that the answer ended by itself; then only what no page can hold is a loop.
     """
     end = _end(text)
-    plain, counted = _View.of(text, end, counters=False), _View.of(text, end, counters=True)
+    changing = list(_changing(text, end))
+    plain = _View.of(text, end, [place for place, is_counter in changing if not is_counter])
+    counted = _View.of(text, end, [place for place, _ in changing])
     found = [
         place
         for place in (
             _periodic(_View(text[:end], [0], [0]), lambda unit: _STUCK[is_whole] if _BLOCK.search(unit * 2) else ()),
             _periodic(plain, lambda unit: _PERIODIC[is_whole] + (_PHRASE if _is_phrase(unit) else ())),
-            _periodic(counted, lambda _: _COUNTING[is_whole]) if counted.text != plain.text else None,
+            _periodic(counted, lambda _: _COUNTING[is_whole]) if len(counted.starts) > len(plain.starts) else None,
             _drifting(plain, _DRIFTING[is_whole]),
         )
         if place is not None
@@ -110,11 +112,12 @@ class _View:
     sources: list[int] = field(default_factory=list)
 
     @classmethod
-    def of(cls, text: str, end: int, *, counters: bool) -> _View:
+    def of(cls, text: str, end: int, places: Iterable[tuple[int, int]]) -> _View:
+        """The answer up to ``end`` with a NUL at each of the places."""
         parts: list[str] = []
         view = cls("", [0], [0])
         at = length = 0
-        for start, stop in _changing(text, end, counters=counters):
+        for start, stop in places:
             parts += (text[at:start], "\0")
             length += start - at + 1
             at = stop
@@ -129,23 +132,23 @@ class _View:
         return self.sources[part] + place - self.starts[part]
 
 
-def _changing(text: str, end: int, *, counters: bool) -> Iterator[tuple[int, int]]:
-    """The boxes of an answer, and the numbers that go on by the same step from the last one in the same words."""
+def _changing(text: str, end: int) -> Iterator[tuple[tuple[int, int], bool]]:
+    """The boxes of an answer, and (those are counters) the numbers that go on by one step in the same words."""
     last: dict[tuple[str, str], tuple[int, int]] = {}
     before = 0
     for match in _CHANGING.finditer(text, 0, end):
         start, stop = match.span()
         if match["number"] is None:
-            yield start, stop
-        elif counters and stop == end:
-            yield start, stop  # the number itself may be cut
-        elif counters and stop - start <= 9:
+            yield (start, stop), False
+        elif stop == end:
+            yield (start, stop), True  # the number itself may be cut
+        elif stop - start <= 9:
             value = int(match.group())
             words = text[max(before, start - 8) : start], text[stop : stop + 1]
             previous, step = last.get(words, (value, 0))
             last[words] = value, value - previous
             if value - previous == step != 0:
-                yield start, stop
+                yield (start, stop), True
         before = stop
 
 
@@ -166,6 +169,10 @@ def _is_phrase(unit: str) -> bool:
 def _periodic(view: _View, needs: Callable[[str], _Needs]) -> int | None:
     """The place from which on the end repeats itself with one period, if ``needs`` of what repeats are met."""
     text = view.text
+    # Whatever is enough is longer than a gram, of which the last one then stands a period before, too.
+    reach = max(0, len(text) - _LONGEST_PERIOD - _GRAM)
+    if text.find(text[-_GRAM:], reach, len(text) - 1) < 0:
+        return None
     tail = text[-_TAIL:][::-1]
     runs = _runs(tail)
     tried = 0
