@@ -44,7 +44,7 @@ def run(paper: Path, *, pages: int) -> dict[str, float]:
         known = answers(paper, folder, _engine("http://127.0.0.1:9").request)
         found = {}
         for refused in (0.0, REFUSED):
-            for count in FILES:
+            for count in (count for count in FILES if count <= pages):
                 paths = _files(paper, folder, pages=pages, count=count)
                 key = f"{count} files" + (f", {refused:.0%} refused" if refused else "")
                 found[key] = _wall(paths, known, refused, pages) / (math.ceil(pages / SLOTS) * SECONDS)
