@@ -5,13 +5,14 @@ Whatever goes wrong with a page becomes its status; only a server that can read 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+import anyio.to_thread
 
 from .document import Page
 from .engines import Engine
@@ -29,6 +30,8 @@ from .usage import Usage
 
 logger = logging.getLogger("deepseek_ocr_rag")
 
+T = TypeVar("T")
+
 
 class Station:
     """What reading a page needs."""
@@ -40,6 +43,9 @@ class Station:
         self._options = options
         self._has_answered = False
         self._headway = headway
+        # One page at a time: threads share the interpreter, and the event loop, which keeps server and workers busy,
+        # would have to wait for each of them in turn.
+        self._desk = anyio.CapacityLimiter(1)
 
     def report(self, job: Job, page: Page) -> None:
         """Tell the user of a page that is done."""
@@ -126,7 +132,7 @@ class Station:
                 return blank_page(image, job.facts, task=self._options.task), None
             tells_all = recognition.regions is None and self._options.task in PAGE_TASKS
             words = image.words if tells_all else None
-            return await asyncio.to_thread(read_page, image, recognition, task=self._options.task), words
+            return await self._worked(read_page, image, recognition, task=self._options.task), words
         except EngineMisconfigured as error:
             if not self._has_answered:
                 raise
@@ -142,6 +148,10 @@ class Station:
                 hint="See the log for where; the other pages are not affected.",
             )
             return failed_page(image, engine.name, failed), None
+
+    async def _worked(self, work: Callable[..., T], *args: Any, **more: Any) -> T:
+        """Do one thing that takes its time, off the event loop."""
+        return await anyio.to_thread.run_sync(partial(work, *args, **more), limiter=self._desk)
 
     async def _visit(self, job: Job, request: PageRequest) -> PageImage:
         return await self._lookup.visit(job.source, job.page_number, request)
@@ -160,20 +170,20 @@ class Station:
             return page, ()
         try:
             found = await self._visit(job, PageRequest(evidence=wanted))
-            return await asyncio.to_thread(with_evidence, page, found), found.read
+            return await self._worked(with_evidence, page, found), found.read
         except Exception as error:  # noqa: BLE001 - a page is not lost for its lines
             return self._without(page, job, "Its lines could not be placed", error), ()
 
     async def _with_trust(self, page: Page, job: Job, *, words: Sequence[Word], read: Sequence[Word]) -> Page:
         """Weigh what a model read against the page's own words that are to be seen, else those that OCR read."""
         try:
-            trust = await asyncio.to_thread(page_trust, page, words)
+            trust = await self._worked(page_trust, page, words)
             wanted = hidden_request(page, trust) if trust is not None else None
             if wanted is not None:
                 found = await self._visit(job, PageRequest(evidence=wanted))
-                trust = await asyncio.to_thread(page_trust, page, seen_words(page, words, found, wanted))
+                trust = await self._worked(page_trust, page, seen_words(page, words, found, wanted))
             elif trust is None and read:
-                trust = await asyncio.to_thread(page_trust, page, read, source="ocr")
+                trust = await self._worked(page_trust, page, read, source="ocr")
             return page if trust is None else judged_page(page, trust, fills=self._options.suspect == "fill")
         except Exception as error:  # noqa: BLE001 - nor for doubts
             return self._without(page, job, "It could not be compared with its own words", error)
