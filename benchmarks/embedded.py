@@ -92,7 +92,7 @@ def print_agreement(quality: str, found: Sequence[Reading], best: Sequence[Readi
     heard: Counter[str] = Counter()
     for one, other in zip(found, best, strict=True):
         said, known = words(one), words(other)
-        orders.append(LCSseq.similarity(said, known) / max(1, len(said), len(known)))
+        orders.append(LCSseq.normalized_similarity(said, known))
         shares.append(letters(said, known))
         heard += Counter(both=sum((headings(one) & headings(other)).values()), ours=sum(headings(one).values()))
         heard += Counter(best=sum(headings(other).values()))
@@ -113,7 +113,7 @@ def letters(said: Sequence[str], known: Sequence[str]) -> float:
     """The share of letters and digits of one that the other has, too."""
     wanted = Counter(char for char in "".join(known) if char.isalnum())
     has = Counter("".join(said))
-    return sum((wanted & has).values()) / max(1, sum(wanted.values()))
+    return sum((wanted & has).values()) / wanted.total() if wanted else 1.0
 
 
 def headings(reading: Reading) -> Counter[str]:
