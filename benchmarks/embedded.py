@@ -53,21 +53,30 @@ PLAIN_MODEL = pymupdf._get_layout
 ROUNDS = 3
 QUALITIES: tuple[Quality, ...] = ("best", "auto", "fast")
 HEADINGS = ("section-header", "title")
+CHUNKS = "PyMuPDF4LLM to_chunks"
+BEST, FAST = "best, times the pace of to_chunks", "fast, pages a CPU second"
+SCAN, TWO_WORKERS = "a picture of a page, CPU over RapidOCR alone", "two workers, times the pace of one"
 
 
 def main() -> int:
     """Print all that was asked for on the command line."""
-    data = Path(sys.argv[1])
-    for name, path in PAPERS.items():
-        print_paper(name, data / path)
-    if "--scanned" in sys.argv:
-        print_scanned(data)
-    if "--workers" in sys.argv:
-        print_workers(data / PAPERS["two columns"])
+    run(Path(sys.argv[1]), scanned="--scanned" in sys.argv, workers="--workers" in sys.argv)
     return 0
 
 
-def print_paper(name: str, path: Path) -> None:
+def run(data: Path, *, scanned: bool = True, workers: bool = True) -> dict[str, float]:
+    """Measure, print, and give the figures that count by their names."""
+    found: dict[str, float] = {}
+    for name, path in PAPERS.items():
+        found |= run_paper(name, data / path)
+    if scanned:
+        found |= run_scanned(data)
+    if workers:
+        found[TWO_WORKERS] = two_workers(data / PAPERS["two columns"])
+    return found
+
+
+def run_paper(name: str, path: Path) -> dict[str, float]:
     """Paces and agreement on one document."""
     with pymupdf.open(path) as document:
         count = document.page_count
@@ -77,13 +86,14 @@ def print_paper(name: str, path: Path) -> None:
     print(f"\n{name}: {path.name}, {count} pages")
     for rival, spent in seconds.items():
         print(f"  {rival:32}{count / spent:9.1f} pages a CPU second")
-    if "PyMuPDF4LLM to_chunks" in seconds:
-        print(
-            f"  ours, best to to_chunks: {seconds['PyMuPDF4LLM to_chunks'] / seconds['ours, best']:.2f} times its pace"
-        )
+    found = {f"{FAST}: {name}": count / seconds["ours, fast"]}
+    if CHUNKS in seconds:
+        found[f"{BEST}: {name}"] = seconds[CHUNKS] / seconds["ours, best"]
+        print(f"  {BEST}: {found[f'{BEST}: {name}']:.2f}")
     best = ours(path, "best")
     for quality in ("auto", "fast"):
         print_agreement(quality, ours(path, quality), best)
+    return found
 
 
 def print_agreement(quality: str, found: Sequence[Reading], best: Sequence[Reading]) -> None:
@@ -146,7 +156,7 @@ def peers(path: Path) -> dict[str, Callable[[], object]]:
     """Others that are installed; what is missing is said."""
     found: dict[str, Callable[[], object]] = {"PyMuPDF plain text": partial(plain_text, path)}
     if find_spec("pymupdf4llm"):
-        found["PyMuPDF4LLM to_chunks"] = partial(chunks, path)
+        found[CHUNKS] = partial(chunks, path)
     if find_spec("kreuzberg"):
         found["kreuzberg markdown"] = partial(kreuzberg, path)
     else:
@@ -191,23 +201,23 @@ def in_turns(rivals: dict[str, Callable[[], object]]) -> dict[str, float]:
     return least
 
 
-def print_scanned(data: Path) -> None:
+def run_scanned(data: Path) -> dict[str, float]:
     """Pictures of pages: RapidOCR alone, and our whole page with turn, skew, words and layout."""
     from rapidocr import RapidOCR
 
     thread = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
     alone = RapidOCR(params={"Global.use_cls": False, "Global.log_level": "critical", **thread})
     print("\npictures of pages")
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (path, number) in SCANNED.items():
             picture = Path(folder) / f"{number}.png"
             with pymupdf.open(data / path) as document:
                 document[number - 1].get_pixmap(dpi=DPI).save(picture)
             seconds = in_turns({"alone": partial(alone, str(picture)), "ours": partial(read_picture, picture)})
-            print(
-                f"  {name:12} RapidOCR alone {seconds['alone']:.2f} CPU s, ours {seconds['ours']:.2f}, "
-                f"ratio {seconds['ours'] / seconds['alone']:.2f}"
-            )
+            ratio = found[f"{SCAN}: {name}"] = seconds["ours"] / seconds["alone"]
+            print(f"  {name:12} RapidOCR alone {seconds['alone']:.2f} CPU s, ours {seconds['ours']:.2f}: {ratio:.2f}")
+    return found
 
 
 def read_picture(path: Path) -> Reading:
@@ -219,8 +229,8 @@ def read_picture(path: Path) -> Reading:
         file.close()
 
 
-def print_workers(path: Path) -> None:
-    """Wall time of one worker and of two over the same document three times, starts included."""
+def two_workers(path: Path) -> float:
+    """How many times the pace of one worker two have, over the same document three times, starts included."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "long.pdf"
         with pymupdf.open(path) as document, pymupdf.open() as long:
@@ -230,9 +240,11 @@ def print_workers(path: Path) -> None:
         walls = []
         for workers in (1, 2):
             started = time.perf_counter()
-            read(copy, ReadOptions(engine=LocalEngine(), workers=workers))
+            pages = sum(len(one.pages) for one in read(copy, ReadOptions(engine=LocalEngine(), workers=workers)))
+            print(f"{workers} workers, {pages} pages: {time.perf_counter() - started:.1f} s")
             walls.append(time.perf_counter() - started)
-    print(f"\none worker {walls[0]:.1f} s, two {walls[1]:.1f} s: {walls[0] / walls[1]:.2f} times the pace")
+    print(f"{TWO_WORKERS}: {walls[0] / walls[1]:.2f}")
+    return walls[0] / walls[1]
 
 
 if __name__ == "__main__":

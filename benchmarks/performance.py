@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import embedded
 import latency
 import memory
 import resume
@@ -58,6 +59,7 @@ class Everything:
     latency: Mapping[str, float]
     memory: Mapping[str, memory.Reading]
     resume: resume.Found
+    embedded: Mapping[str, float]
 
 
 def main() -> int:
@@ -74,6 +76,7 @@ def main() -> int:
         latency=latency.run(paper, pages=args.pages),
         memory=memory.run(paper, pages=args.long),
         resume=resume.run(paper, pages=args.pages, kills=20),
+        embedded=embedded.run(args.data),
     )
     args.output.mkdir(parents=True, exist_ok=True)
     report = "\n".join(written(found))
@@ -106,6 +109,17 @@ def lines(found: Everything) -> Iterator[Line]:
     yield Line(what="second run", value=again.second, limit=2000, is_least=True, unit=" pages/s")
     yield Line(what="its requests", value=again.requests_again, limit=0, unit=" ")
     yield Line(what=f"pages paid twice, {again.kills} kills", value=again.paid_twice, limit=again.in_flight, unit=" ")
+    for case, figure in found.embedded.items():
+        yield Line(
+            what=f"embedded engine: {case}", value=figure, limit=_wanted(case), is_least=embedded.SCAN not in case
+        )
+
+
+def _wanted(case: str) -> float:
+    """What is wanted of a figure of the embedded engine."""
+    if case.startswith(embedded.FAST):
+        return 40
+    return 1.8 if case == embedded.TWO_WORKERS else 1
 
 
 def written(found: Everything) -> Iterator[str]:
