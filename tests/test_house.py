@@ -215,18 +215,33 @@ def test_modules_and_functions_are_small(path: Path) -> None:
 
 
 def test_the_root_is_sorted_and_complete() -> None:
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
     imported = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert set(deepseek_ocr_rag.__all__) == imported
-    assert all(hasattr(deepseek_ocr_rag, name) for name in deepseek_ocr_rag.__all__)
+    named = next(ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign))
+    assert set(named) == imported == set(deepseek_ocr_rag.__all__)
+    assert all(hasattr(deepseek_ocr_rag, name) for name in named)
+    assert callable(deepseek_ocr_rag.records)  # and no module, though one has its name
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a statement loads; it prints nothing."""
+    probe = f"import sys; {statement}; print(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    return set(ast.literal_eval(done.stderr))
 
 
 def test_import_is_silent_and_loads_nothing_heavy() -> None:
-    probe = "import sys, deepseek_ocr_rag; print(sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout == ""
-    loaded = set(ast.literal_eval(done.stderr))
+    loaded = {name.partition(".")[0] for name in loaded_by("from deepseek_ocr_rag import *")}
     assert loaded & {*WORKER_ONLY, "httpx", "tiktoken", "typer", "bm25s", "lxml"} == set()
+
+
+def test_names_and_workers_load_what_they_need() -> None:
+    assert "deepseek_ocr_rag.errors" not in loaded_by("import deepseek_ocr_rag")
+    own = {name for name in loaded_by("import deepseek_ocr_rag.worker") if name.startswith("deepseek_ocr_rag.")}
+    assert (
+        own & {"deepseek_ocr_rag." + name for name in ("viewers", "cite", "pipeline", "chunk", "engines.chat")} == set()
+    )
 
 
 def test_integrations_import_only_the_root_names() -> None:
