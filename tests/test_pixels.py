@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepseek_ocr_rag.pixels import encode, flattened
+from deepseek_ocr_rag.pixels import encode, flattened, shows
 
 
 @pytest.mark.parametrize("media_type", ["image/jpeg", "image/png"])
@@ -37,3 +37,15 @@ def test_shades_of_16_bits_stay_what_they_are(darkest: int, lightest: int, shown
 def test_fractions_are_stretched_to_what_is_there() -> None:
     image = Image.fromarray(np.linspace(0.25, 0.5, 100, dtype=np.float32).reshape(10, 10))
     assert flattened(image).getextrema() == (0, 255)
+
+
+def test_a_jpeg_shows_what_was_drawn_or_not() -> None:
+    drawn = Image.linear_gradient("L").resize((300, 200))
+    data = encode(drawn, media_type="image/jpeg", quality=85)
+    assert shows(data, drawn)
+    assert not shows(data, drawn.point(lambda shade: 255 - shade))
+    assert not shows(data, drawn.resize((301, 200)))
+    assert not shows(encode(drawn, media_type="image/png", quality=85), drawn)
+    assert not shows(data[:50], drawn)
+    noise = Image.effect_noise((300, 200), 90)
+    assert not shows(encode(noise, media_type="image/jpeg", quality=98), noise)

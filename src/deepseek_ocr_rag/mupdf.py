@@ -29,6 +29,9 @@ MUPDF_ERRORS = (mupdf.FzErrorBase, RuntimeError, ValueError, IndexError)
 
 LONGEST_COMPLAINT = 200
 
+EDGE = 0.5
+"""Points by which a scan may miss the edges of its page."""
+
 COLOURED = 0.01
 """By how much a colour's parts differ before it is one."""
 
@@ -161,6 +164,20 @@ class MuPdfPage:
         drawn = Image.frombuffer(mode, size, data, "raw", mode, pixels.stride, 1)
         # A part begins and ends within pixels, which MuPDF draws whole: one more than there may be.
         return drawn if max(size) <= limit else drawn.crop((0, 0, min(size[0], limit), min(size[1], limit)))
+
+    def jpeg(self) -> bytes | None:
+        """The JPEG that alone is to be seen on the page, from edge to edge; None where there is no such."""
+        seen = [kind for kind, _ in self._page.get_bboxlog() if kind != "ignore-text"]
+        if seen != ["fill-image"] or self.rotation:
+            return None
+        for image in self._page.get_image_info(xrefs=True):
+            across, leans, slants, down, *_ = image["transform"]
+            is_upright = across > 0 < down and abs(leans) + abs(slants) < EDGE
+            fills = all(abs(one - other) <= EDGE for one, other in zip(image["bbox"], self._rect, strict=True))
+            if is_upright and fills and image["xref"]:
+                found = self._file.document.extract_image(image["xref"])
+                return bytes(found["image"]) if found.get("ext") == "jpeg" else None
+        return None
 
     def trouble(self) -> str:
         """What MuPDF first had to say against the page since it was opened, or nothing."""

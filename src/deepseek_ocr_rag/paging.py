@@ -67,6 +67,9 @@ class OpenPage(Protocol):
         The longer side has ``long_side`` pixels, or fewer for a picture that has no more.
         """
 
+    def jpeg(self) -> bytes | None:
+        """The JPEG that the page as displayed is, from edge to edge; None where it is none, or more than that."""
+
     def trouble(self) -> str:
         """What the library had to say against the page while it was opened and drawn, or nothing."""
 
@@ -172,11 +175,15 @@ class PictureFile:
                 page_number=number,
                 hint="Check that the file is whole, or convert it to PNG.",
             ) from error
-        return PicturePage(upright, number)
+        return PicturePage(upright, number, self._path if self._is_jpeg else None)
 
     def close(self) -> None:
         """Let go of the file."""
         self._image.close()
+
+    @property
+    def _is_jpeg(self) -> bool:
+        return self._image.format == "JPEG" and not self._facts.warnings
 
     def _load(self) -> tuple[str, ...]:
         """Decode the picture; what is to be said if that ended in an error and yet came to the picture's end."""
@@ -197,9 +204,10 @@ class PicturePage:
     is_picture = True
     mupdf = None
 
-    def __init__(self, image: Image.Image, number: int) -> None:
+    def __init__(self, image: Image.Image, number: int, path: Path | None = None) -> None:
         self.number = number
         self._image = image
+        self._path = path
         self.width, self.height = (float(side) for side in image.size)
 
     def picture(self, *, long_side: int, part: Box = PAGE_BOX) -> Image.Image:
@@ -210,6 +218,10 @@ class PicturePage:
             return self._image
         width, height = (max(1, round(side * scale)) for side in (box[2] - box[0], box[3] - box[1]))
         return self._image.resize((width, height), Image.Resampling.LANCZOS, box=box)
+
+    def jpeg(self) -> bytes | None:
+        """The file's bytes, where it is a JPEG."""
+        return self._path.read_bytes() if self._path else None
 
     def trouble(self) -> str:
         """Nothing: damage is an error, or said of the whole file."""

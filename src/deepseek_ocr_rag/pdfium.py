@@ -157,6 +157,10 @@ class PdfiumPage:
         is_grey = np.array_equal(red, green) and np.array_equal(green, blue)
         return drawn.getchannel(0) if is_grey else drawn
 
+    def jpeg(self) -> bytes | None:
+        """None: a scan is drawn like any page."""
+        return None
+
     def trouble(self) -> str:
         """Nothing: pdfium keeps silent about what it cannot draw."""
         return ""

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image
+from PIL import Image, ImageChops
+
+_HARMLESS = {"jfif", "dpi", "adobe", "progressive", "progression", "icc"}
+"""What may be beside a JPEG's pixels, up to the underscore of Pillow's names."""
+
+_MOST_BYTES = 0.5
+"""Bytes for a pixel; scans have .1 to .3."""
+
+_SQUARE, _ALIKE = 64, 24
+"""Squares of so many pixels differ by fewer shades."""
 
 
 def encode(image: Image.Image, *, media_type: str, quality: int) -> bytes:
@@ -13,8 +22,27 @@ def encode(image: Image.Image, *, media_type: str, quality: int) -> bytes:
     if media_type == "image/png":
         image.save(out, "PNG", compress_level=1)
     else:
-        image.save(out, "JPEG", quality=quality)
+        image.save(out, "JPEG", quality=quality, comment=b"")  # else the one of the file it came from goes along
     return out.getvalue()
+
+
+def shows(data: bytes, drawn: Image.Image) -> bool:
+    """Whether a JPEG can be sent in place of a picture: the same pixels, not far more bytes, and nothing beside them.
+
+    Cameras write into their files where and by whom they were made. What a document says of its pictures (inverted,
+    masked, of other colours) is not in their data, so that the two are compared.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            is_plain = image.mode in ("L", "RGB") and {str(key).partition("_")[0] for key in image.info} <= _HARMLESS
+            if not is_plain or image.size != drawn.size or len(data) > _MOST_BYTES * drawn.width * drawn.height:
+                return False
+            image.draft("L", (image.width // 8, image.height // 8))
+            small = max(1, drawn.width // _SQUARE), max(1, drawn.height // _SQUARE)
+            one, other = (each.convert("L").resize(small, Image.Resampling.BOX) for each in (image, drawn))
+            return not any(ImageChops.difference(one, other).histogram()[_ALIKE:])
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def flattened(image: Image.Image) -> Image.Image:

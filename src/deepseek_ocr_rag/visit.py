@@ -96,15 +96,26 @@ def _with_picture(visited: PageImage, page: OpenPage, wish: ImageRequest, crop: 
             return replace(visited, is_blank=True)
         visited = replace(visited, turn=seen.turn, warnings=(*visited.warnings, *seen.warnings))
     drawn, tiles = _cut(drawn, planned, max_side=wish.max_side)
+    own = _own_jpeg(page, drawn) if wish.media_type == "image/jpeg" and crop is None and not visited.turn else None
     return replace(
         visited,
-        data=encode(drawn, media_type=wish.media_type, quality=wish.quality),
+        data=own or encode(drawn, media_type=wish.media_type, quality=wish.quality),
         media_type=wish.media_type,
         width=drawn.width,
         height=drawn.height,
         tiles=tiles,
         resolution=planned.reason,
     )
+
+
+def _own_jpeg(page: OpenPage, drawn: Image.Image) -> bytes | None:
+    """The page's own JPEG, where it is what was drawn: it loses nothing by being compressed again."""
+    from .pixels import shows
+
+    if page.pixels() != max(drawn.size):
+        return None
+    data = page.jpeg()
+    return data if data is not None and shows(data, drawn) else None
 
 
 def _measured(page: OpenPage, wish: ImageRequest) -> Measured:
