@@ -29,7 +29,8 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 
 SECONDS ?= 60
-fuzz: $(VENV)/.installed-dev  ## hostile text for the parsers, two at a time; led by coverage where atheris is installed
+fuzz: $(VENV)/.installed-dev  ## hostile text for the parsers, two at a time; led by coverage where atheris has a wheel
+	@$(BIN)/python -m pip install --quiet --only-binary :all: -c constraints.txt atheris || echo "no atheris: plain mutation"
 	$(BIN)/python -m fuzz --seconds $(SECONDS)
 
 audit: $(VENV)/.installed-dev  ## known vulnerabilities of what we pin, and ruff's security rules

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import importlib.util
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,9 @@ SLOW = 5.0
 """Seconds of processor time that no input may take."""
 
 TOKENS = tuple(word.encode("utf-8", "surrogateescape") for word in WORDS)
+
+
+_TRIED = re.compile(r"number_of_executed_units: (\d+)")
 
 
 class TooSlow(AssertionError):
@@ -63,7 +67,11 @@ def run_all(wishes: argparse.Namespace) -> int:
     command += ["--plain"] * wishes.plain + ([] if wishes.seed is None else ["--seed", str(wishes.seed)])
 
     def run(name: str) -> int:
-        return subprocess.run([*command, "--target", name], check=False).returncode
+        done = subprocess.run([*command, "--target", name], check=False, capture_output=True, text=True)
+        said = (done.stdout + done.stderr).strip()
+        tried = _TRIED.search(said)  # atheris says much more than what a run was good for
+        print(f"{name}: {tried[1]} inputs, led by coverage" if tried and not done.returncode else said, flush=True)
+        return done.returncode
 
     with ThreadPoolExecutor(2) as pool:
         return int(any(pool.map(run, TARGETS)))
