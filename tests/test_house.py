@@ -41,7 +41,7 @@ RANKS = {
     ],
     4: [
         *("layers", "grounding", "source", "cutting", "seams", "markup", "fused", "sheets", "wholes"),
-        *("docling_values", "evidence", "gridrows", "wording"),
+        *("docling_values", "evidence", "gridrows", "wording", "doubled"),
     ],
     5: ["mupdf", "pdfium"],
     6: [
@@ -110,6 +110,7 @@ PURE = [
     "rowfill",
     "narrow",
     "testimony",
+    "doubled",
     "evidence",
     "gridrows",
     "allot",

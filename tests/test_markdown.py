@@ -326,7 +326,7 @@ def test_chains_have_every_block_once(made: Document) -> None:
 @given(documents())
 def test_text_and_places_agree(made: Document) -> None:
     for text, blocks in ((made.markdown, made.blocks()), *((page.markdown, page.blocks) for page in made.pages)):
-        spans = [(one.region.start, one.region.end) for one in markdown_places(blocks)]
+        spans = [(one.start, one.end) for one in markdown_places(blocks)]
         assert all(0 <= start < end <= len(text) for start, end in spans)
         assert [start for start, _ in spans] == sorted(start for start, _ in spans)
 

@@ -29,14 +29,22 @@ from deepseek_ocr_rag.metadata import (
 from deepseek_ocr_rag.placing import Placed, markdown_places
 
 
+def regions_of(blocks):
+    """Where the markdown of blocks stands, as regions."""
+    return tuple(
+        module.ChunkRegion(page_number=one.page_number, box=one.box, start=one.start, end=one.end)
+        for one in markdown_places(blocks)
+    )
+
+
 def page_text(page):
     """The text that a page's regions index into, and those regions."""
-    return page.markdown, tuple(placed.region for placed in markdown_places(page.blocks))
+    return page.markdown, regions_of(page.blocks)
 
 
 def document_text(made):
     """The text that a document's regions index into, and those regions."""
-    return made.markdown, tuple(placed.region for placed in markdown_places(made.blocks()))
+    return made.markdown, regions_of(made.blocks())
 
 
 OPTIONS = ChunkOptions(counter=lambda text: len(text.split()), max_tokens=60)
@@ -373,7 +381,7 @@ def test_regions_survive_the_way_through_metadata(rows):
         module.ChunkRegion(page_number=page, box=Box.from_ints(corners), start=start, end=start + length)
         for page, corners, start, length in rows
     )
-    located = [Placed(block_id="b", region=region, precision="line") for region in regions]
+    located = [Placed("b", one.page_number, one.box, one.start, one.end, "line") for one in regions]
     written, _ = module.written_regions(located, 10**6)
     assert parse_regions(written) == regions
 

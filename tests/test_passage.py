@@ -9,7 +9,7 @@ from deepseek_ocr_rag.cite import locate
 from deepseek_ocr_rag.document import Block, BlockKind, Document, Line, Page
 from deepseek_ocr_rag.errors import UnknownChunk
 from deepseek_ocr_rag.geometry import Box
-from deepseek_ocr_rag.metadata import chunk_metadata
+from deepseek_ocr_rag.metadata import chunk_metadata, parse_regions
 from deepseek_ocr_rag.passage import Passage
 
 SAID = ("The reservoir was lowered in spring.", "Divers found two broken gates there.", "The repair was put to tender.")
@@ -58,3 +58,12 @@ def test_a_text_that_is_another_has_its_page_and_with_the_document_its_line(text
 def test_regions_of_no_characters_are_refused(rows: str) -> None:
     with pytest.raises(UnknownChunk, match="impossible"):
         Passage.from_metadata(CHUNK.text, {"regions": rows, "regions_precision": "line"})
+
+
+def test_metadata_has_the_regions_of_the_chunk() -> None:
+    regions = Passage.from_chunk(CHUNK, document=DOCUMENT).regions
+    assert [(one.start, one.end) for one in regions] == [(one.start, one.end) for one in CHUNK.regions]
+    rows = parse_regions(str(METADATA["regions"]))
+    assert [(one.page_number, one.box.to_ints(), one.start, one.end) for one in rows] == [
+        (one.page_number, one.box.to_ints(), one.start, one.end) for one in regions
+    ]

@@ -13,7 +13,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from itertools import chain
+from typing import Literal, NamedTuple
 
 from .chunking.parts import Part, Shown
 from .chunking.sections import lead, section_path
@@ -116,9 +117,22 @@ class Chunk:
         return lead(self.headings) + self.text
 
 
+class Cut(NamedTuple):
+    """A chunk without its regions, and the block that each of its anchors is of; None in markdown from elsewhere."""
+
+    chunk: Chunk
+    blocks: tuple[Block | None, ...]
+
+    def located(self) -> Chunk:
+        """The chunk with its regions, which take longer to make than all else."""
+        places = zip(self.chunk.anchors, self.blocks, strict=True)
+        regions = (locate(block, at.start, at.end, at=at.chunk_start) for at, block in places if block)
+        return replace(self.chunk, regions=tuple(chain.from_iterable(regions)))
+
+
 def is_whole_page(box: Box) -> bool:
     """Whether a box says no more than the page, as those of text do of which no place is known."""
-    return box.area > _NEARLY_ALL
+    return (box.right - box.left) * (box.bottom - box.top) > _NEARLY_ALL
 
 
 def lines_showing(block: Block, start: int, end: int) -> Sequence[Line]:
@@ -127,17 +141,16 @@ def lines_showing(block: Block, start: int, end: int) -> Sequence[Line]:
     Lines are taken to be in order and not to overlap. Where they do, some may be missed.
     """
     lines = block.lines
-    first = max(0, bisect_left(lines, start, key=_line_start) - 1)
-    last = bisect_left(lines, end, first, key=_line_start)
+    first = max(0, bisect_left(lines, start, key=_line_start) - 1) if start > 0 else 0
+    last = bisect_left(lines, end, first, key=_line_start) if end < len(block.text) else len(lines)
     return [line for line in lines[first:last] if max(line.start, start) < min(line.end, end)]
 
 
 def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegion]:
     """Where characters ``[start, end)`` of a block stand on the page, when they stand from ``at`` on in a text.
 
-    One region for each line that has some of them, with its words. Where no line is known for any, the band of a
-    table's rows, if they are some of its rows; else one for each box of the block; and the whole page for a block
-    without boxes.
+    One region for each line that has some of them, with its words. Where no line is known for any, one for each of
+    :func:`boxes_showing`, and the whole page for a block without boxes.
     """
     page_number, lines = block.page_number, lines_showing(block, start, end)
     for line in lines:
@@ -153,8 +166,7 @@ def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegi
         )
     if lines:
         return
-    is_part = bool(_VISIBLE.search(block.text, 0, start) or _VISIBLE.search(block.text, end))
-    boxes = _band(block, start, end) if is_part and block.table and len(block.boxes) == 1 else block.boxes
+    boxes, is_part = boxes_showing(block, start, end)
     for box in boxes or (PAGE_BOX,):
         yield ChunkRegion(
             page_number=page_number,
@@ -164,6 +176,16 @@ def locate(block: Block, start: int, end: int, *, at: int) -> Iterator[ChunkRegi
             is_approximate=is_part or not boxes,
             source="block" if boxes else "",
         )
+
+
+def boxes_showing(block: Block, start: int, end: int) -> tuple[tuple[Box, ...], bool]:
+    """The boxes of a block for characters ``[start, end)`` that no line is known for, and whether it says more.
+
+    The band of a table's rows, if they are some of its rows; else all of the block's boxes.
+    """
+    is_part = bool(_VISIBLE.search(block.text, 0, start) or _VISIBLE.search(block.text, end))
+    is_band = is_part and block.table and len(block.boxes) == 1
+    return _band(block, start, end) if is_band else block.boxes, is_part
 
 
 def _line_start(line: Line) -> int:

@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice, pairwise
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
-from .anchors import Chunk, Role, anchored, content_id, dominant_kind, locate, span_of
+from .anchors import Chunk, Cut, Role, anchored, content_id, dominant_kind, span_of
 from .chunking.pack import Packed, Packer
 from .chunking.parts import Group, Keep, Part, groups_of
 from .chunking.passages import passages
@@ -115,8 +115,8 @@ def chunk_pages(pages: Iterable[Page], *, document_id: str, options: ChunkOption
     """
     cuts = PageCuts(document_id, options or ChunkOptions())
     for page in pages:
-        yield from (cut.chunk for cut in cuts.push(page))
-    yield from (cut.chunk for cut in cuts.end())
+        yield from map(Cut.located, cuts.push(page))
+    yield from map(Cut.located, cuts.end())
 
 
 def chunk_markdown(text: str, options: ChunkOptions | None = None, *, document_id: str = "") -> Iterator[Chunk]:
@@ -137,13 +137,6 @@ def chunk_markdown(text: str, options: ChunkOptions | None = None, *, document_i
     if not isinstance(text, str):
         raise TypeError(f"cannot cut {type(text).__name__} as markdown: pass text.")
     return chunk_groups(passages(text), document_id=document_id, options=options or ChunkOptions())
-
-
-class Cut(NamedTuple):
-    """A chunk, and the block that each of its anchors is of; None in markdown from elsewhere."""
-
-    chunk: Chunk
-    blocks: tuple[Block | None, ...]
 
 
 class PageCuts:
@@ -197,8 +190,8 @@ def chunk_groups(
     """Cut parts into chunks, whatever they were made of: what the functions above have in common."""
     cutter, source = _Cutter(document_id, options), iter(groups)
     while batch := list(islice(source, ahead)):
-        yield from (cut.chunk for cut in cutter.push(batch))
-    yield from (cut.chunk for cut in cutter.end())
+        yield from map(Cut.located, cutter.push(batch))
+    yield from map(Cut.located, cutter.end())
 
 
 # Sections to chunks
@@ -313,7 +306,6 @@ class _Cutter:
         ]
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         facts = (self._document_id, self._unit, *places, digest)
-        regions = [locate(block, at.start, at.end, at=at.chunk_start) for block, at in shown if block]
         start, end = (-1, -1) if packed.parts[0].block else span_of(packed.parts)
         self._index += 1
         chunk = Chunk(
@@ -325,7 +317,7 @@ class _Cutter:
             headings=section.headings,
             section_level=section.level,
             anchors=anchors,
-            regions=tuple(chain.from_iterable(regions)),
+            regions=(),
             token_count=packed.tokens,
             parent_id=parent_id,
             role=role,

@@ -67,12 +67,16 @@ class BlockKind(StrEnum):
     @property
     def is_heading(self) -> bool:
         """Whether blocks of this kind open a section."""
-        return self in (BlockKind.TITLE, BlockKind.HEADING)
+        return self in _HEADINGS
 
     @property
     def is_furniture(self) -> bool:
         """Whether blocks of this kind are running heads and feet: kept, but not part of the text."""
-        return self in (BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER)
+        return self in _FURNITURE
+
+
+_HEADINGS = (BlockKind.TITLE, BlockKind.HEADING)
+_FURNITURE = (BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,20 +8,25 @@ a few wrong letters do not either. Numbers get no such tolerance: those that sta
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
 
 from .document import Block, BlockKind
 from .geometry import Box, visual_rows
 from .recognition import Words
-from .testimony import Heard, Said, heard_tokens, said_tokens
+from .testimony import Heard, Said, Tokens
 
 MARGIN = 0.006
 """How far over a block's box a word's middle may lie, in fractions of the page."""
 
 MAX_COMPARISONS = 200_000_000
 """Tokens times tokens (or letters times letters) beyond which nothing is compared."""
+
+MAX_SIGHTS = 80_000
+"""Tokens that are put into the order of sight, for all blocks together: more only where boxes lie on each other."""
 
 RELATED = 0.5
 """Stretches of letters this similar (Levenshtein) are two readings of one text; unrelated ones are alike by 0.3."""
@@ -34,6 +39,9 @@ DIFFERS = 2
 
 ROUNDS = 4
 """How often what is left over is compared: text that stands elsewhere in the file is found one order after another."""
+
+_FLIPPED = bytes([1]) + bytes(255)
+"""Turns marks of 0 into 1, and all others into 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,68 +56,74 @@ class Comparison:
     """The tokens of the answer and of the page, and which of them have been found in the other.
 
     ``found_said`` and ``found_heard`` are 1 for tokens that both have, :data:`DIFFERS` for numbers that differ;
-    ``excused`` ones of the page stand where the
-    answer has a formula, which is never written in the same letters.
+    ``excused`` ones of the page stand where the answer has a formula, which is never written in the same letters.
+    ``inside`` are the page's tokens in the boxes of each block.
     """
 
     def __init__(self, blocks: Sequence[Block], words: Words) -> None:
         self.blocks, self.words = blocks, words
-        self.said = [token for number, block in enumerate(blocks) for token in said_tokens(block, number)]
-        self.heard = heard_tokens(words.texts)
-        self.sizes = [len(token.folded) for token in self.heard]
-        """Letters of each of the page's tokens."""
+        self.said, self.heard = Said(blocks), Heard(words.texts)
         self.found_said = bytearray(len(self.said))
         self.found_heard = bytearray(len(self.heard))
         self.excused = bytearray(len(self.heard))
-        self.letters = [0] * len(blocks)
-        for token in self.said:
-            self.letters[token.block] += len(token.folded)
-        self.partner = [-1] * len(self.heard)
-        """The answer's token that is the same as the page's, where it is known."""
         self.differing: list[Differing] = []
         self.exact = self.tolerated = 0
-        self._places = _Places(words, self.heard)
-        self.inside = [self._places.inside(block.boxes) for block in blocks]
+        self._runs: list[tuple[Sequence[int], Sequence[int]]] = []
+        self._sights = MAX_SIGHTS
+        self.inside = [self._inside(block.boxes) for block in blocks]
         self._compare()
 
+    @cached_property
+    def partner(self) -> Sequence[int]:
+        """The answer's token that is the same as each of the page's, where it is known, else -1."""
+        partner = [-1] * len(self.heard)
+        for ours, theirs in self._runs:
+            for said, heard in zip(ours, theirs, strict=True):
+                partner[heard] = said
+        return partner
+
+    def _inside(self, boxes: Sequence[Box]) -> Sequence[int]:
+        """Tokens of the words whose middle lies in one of the boxes, in the order of the file."""
+        found = [self.words.inside(box, margin=MARGIN) for box in boxes]
+        return self.heard.of_words(found[0] if len(found) == 1 else sorted(set().union(*found)))
+
     def _compare(self) -> None:
-        mine: list[list[int]] = [[] for _ in self.blocks]
-        for at, token in enumerate(self.said):
-            mine[token.block].append(at)
-        for number, ours in enumerate(mine):
-            if ours and self.inside[number]:
-                self._compare_block(ours, self.inside[number])
+        for number, theirs in enumerate(self.inside):
+            ours = self.said.of_block(number)
+            if ours and theirs:
+                self._compare_block(ours, _unmarked(self.found_heard, theirs))
         for _ in range(ROUNDS):
             if not self._compare_rest():
                 break
-        for number in range(len(self.blocks)):
-            self._compare_in_any_order(mine[number], self.inside[number])
+        for number, theirs in enumerate(self.inside):
+            self._compare_in_any_order(_unmarked(self.found_said, self.said.of_block(number)), theirs)
 
     def _compare_block(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
-        theirs = self._free(theirs)
         best = self._anchors(ours, theirs)
-        if sum(size for *_, size in best) < 0.97 * min(len(ours), len(theirs)):
-            seen = self._places.by_sight(theirs)
+        found = _length(best)
+        is_short = found < 0.97 * min(len(ours), len(theirs)) and len(theirs) <= self._sights
+        if is_short and found < self._most_equal(ours, theirs):
+            self._sights -= len(theirs)
+            seen = self._by_sight(theirs)
             other = self._anchors(ours, seen)
-            if sum(size for *_, size in other) > sum(size for *_, size in best):
+            if _length(other) > found:
                 best, theirs = other, seen
         self._take(ours, theirs, best)
 
     def _compare_rest(self) -> bool:
         """Compare what neither side has found yet; whether anything was."""
-        ours = [at for at in range(len(self.said)) if not self.found_said[at]]
-        theirs = self._free(range(len(self.heard)))
+        ours = _unmarked(self.found_said, range(len(self.said)))
+        theirs = _unmarked(self.found_heard, range(len(self.heard)))
         runs = [run for run in self._anchors(ours, theirs) if self._is_telling(ours[run[0] : run[0] + run[2]])]
         self._take(ours, theirs, runs, is_open=True)
         return bool(runs)
 
     def _is_telling(self, run: Sequence[int]) -> bool:
         """Whether a run of equal tokens is too long to be chance."""
-        letters = sum(len(self.said[at].folded) for at in run)
-        return len(run) >= 3 or (letters >= 9 and any(not self.said[at].folded.isdigit() for at in run))
-
-    def _free(self, theirs: Iterable[int]) -> list[int]:
-        return [at for at in theirs if not self.found_heard[at]]
+        if len(run) >= 3:
+            return True
+        texts = self.said.texts(run)
+        return sum(map(len, texts)) >= 9 and not all(map(str.isdigit, texts))
 
     def _anchors(self, ours: Sequence[int], theirs: Sequence[int]) -> list[tuple[int, int, int]]:
         """Runs of equal tokens in the same order: place in ``ours``, place in ``theirs``, length."""
@@ -117,11 +131,24 @@ class Comparison:
 
         if not ours or not theirs or len(ours) * len(theirs) > MAX_COMPARISONS:
             return []
-        one, other = [self.said[at].folded for at in ours], [self.heard[at].folded for at in theirs]
+        one, other = self.said.texts(ours), self.heard.texts(theirs)
         if one == other:
             return [(0, 0, len(one))]
         runs = LCSseq.editops(one, other).as_matching_blocks()
         return [(run.a, run.b, run.size) for run in runs if run.size]
+
+    def _most_equal(self, ours: Sequence[int], theirs: Sequence[int]) -> int:
+        """How many tokens are equal in whatever order: more than these no order finds."""
+        return (Counter(self.said.texts(ours)) & Counter(self.heard.texts(theirs))).total()
+
+    def _by_sight(self, theirs: Sequence[int]) -> Sequence[int]:
+        """Tokens line by line from the top, each line from left to right."""
+        tokens_of: dict[int, list[int]] = {}
+        for at in theirs:
+            tokens_of.setdefault(self.heard.owner(at), []).append(at)
+        words = list(tokens_of)
+        rows = visual_rows([self.words.box(word) for word in words])
+        return [at for row in rows for place in row for at in tokens_of[words[place]]]
 
     def _take(
         self,
@@ -140,11 +167,11 @@ class Comparison:
             is_edge = (after_ours, after_theirs) == (0, 0) or not size
             if not (is_open and is_edge):
                 self._compare_gap(ours[after_ours:a], theirs[after_theirs:b])
-            for said, heard in zip(ours[a : a + size], theirs[b : b + size], strict=True):
-                self.found_said[said] = self.found_heard[heard] = 1
-                self.partner[heard] = said
-            self.exact += size
             after_ours, after_theirs = a + size, b + size
+            run = ours[a:after_ours], theirs[b:after_theirs]
+            self._mark(*run)
+            self._runs.append(run)
+            self.exact += size
 
     # --- between two anchors ---
 
@@ -157,9 +184,9 @@ class Comparison:
             return
         if len(mine.text) * len(others.text) <= MAX_COMPARISONS:
             self._compare_letters(mine, others)
-        soft = sum(len(self.said[at].folded) for at in ours if self.said[at].is_soft)
-        left = [at for at in theirs if not self.found_heard[at]]
-        if soft and sum(len(self.heard[at].folded) for at in left) <= 3 * soft + 6:
+        soft = self.said.letters(_unmarked(self.said.is_literal, ours))
+        left = _unmarked(self.found_heard, theirs) if soft else ()
+        if soft and self.heard.letters(left) <= 3 * soft + 6:
             for at in left:
                 self.excused[at] = 1
 
@@ -172,8 +199,8 @@ class Comparison:
         partner = [-1] * len(mine.text)
         back = [-1] * len(others.text)
         for step in Indel.editops(mine.text, others.text).as_matching_blocks():
-            for offset in range(step.size):
-                partner[step.a + offset], back[step.b + offset] = step.b + offset, step.a + offset
+            partner[step.a : step.a + step.size] = range(step.b, step.b + step.size)
+            back[step.b : step.b + step.size] = range(step.a, step.a + step.size)
         for letters, links, found in ((mine, partner, self.found_said), (others, back, self.found_heard)):
             for at, start, end in letters.spans:
                 if related and _is_found(letters.text[start:end], links[start:end]):
@@ -183,56 +210,55 @@ class Comparison:
 
     def _compare_numbers(self, mine: _Letters, others: _Letters) -> None:
         """Numbers that are not found stand opposite each other, one after another, if there are as many."""
-        ours = [at for at, *_ in mine.spans if self._is_open_number(self.said[at].folded, self.found_said[at])]
-        theirs = [at for at, *_ in others.spans if self._is_open_number(self.heard[at].folded, self.found_heard[at])]
-        ours = [at for at in ours if not (self.said[at].is_soft or self._is_cell(at))]
-        is_alone = len(mine.spans) == len(others.spans) == 1
+        said, heard = self.said.folded, self.heard.folded
+        ours = [at for at in _unmarked(self.found_said, mine.tokens) if said[at].isdigit()]
+        theirs = [at for at in _unmarked(self.found_heard, others.tokens) if heard[at].isdigit()]
+        ours = [at for at in ours if self.said.is_literal[at] and not self._is_cell(at)]
+        is_alone = len(mine.tokens) == len(others.tokens) == 1
         if len(ours) == len(theirs) <= 4:
             for at, there in zip(ours, theirs, strict=True):
                 # A digit alone is often an index of a formula, unless all around it is equal.
-                is_number = is_alone or len(self.said[at].folded) > 1
-                if is_number and _differs(self.said[at].folded, self.heard[there].folded):
+                is_number = is_alone or len(said[at]) > 1
+                if is_number and _differs(said[at], heard[there]):
                     self._differ(at, there)
 
     def _is_cell(self, said: int) -> bool:
         """Whether a token is of a table that has a place, whose numbers are compared when all others are found."""
-        block = self.said[said].block
+        block = self.said.owner(said)
         return self.blocks[block].kind is BlockKind.TABLE and bool(self.inside[block])
-
-    @staticmethod
-    def _is_open_number(folded: str, found: int) -> bool:
-        return folded.isdigit() and not found
 
     def _differ(self, said: int, heard: int) -> None:
         """Two readings of one number, which neither side has from elsewhere."""
         self.differing.append(Differing(said, heard))
         self.found_said[said] = self.found_heard[heard] = DIFFERS
 
-    def _mark(self, ours: Iterable[int], theirs: Iterable[int]) -> None:
-        for at in ours:
-            self.found_said[at] = 1
-        for at in theirs:
-            self.found_heard[at] = 1
+    def _mark(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
+        for found, places in ((self.found_said, ours), (self.found_heard, theirs)):
+            if isinstance(places, range):
+                found[places.start : places.stop] = b"\1" * len(places)
+            else:
+                for at in places:
+                    found[at] = 1
 
     # --- in any order ---
 
     def _compare_in_any_order(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
         """What is left over of a place, since columns and cells are read in many orders."""
-        ours = [at for at in ours if not self.found_said[at]]
-        if not ours:
+        theirs = _unmarked(self.found_heard, theirs) if ours else ()
+        if not theirs:
             return
         free: dict[str, deque[int]] = {}
-        for there in self._free(theirs):
-            free.setdefault(self.heard[there].folded, deque()).append(there)
+        for there in theirs:
+            free.setdefault(self.heard.folded[there], deque()).append(there)
         missing = []
         for at in ours:
-            same = free.get(self.said[at].folded)
+            same = free.get(self.said.folded[at])
             if same:
-                self._mark((at,), (same.popleft(),))
+                self.found_said[at] = self.found_heard[same.popleft()] = 1
                 self.exact += 1
             else:
                 missing.append(at)
-        self._pair_numbers(missing, self._free(theirs))
+        self._pair_numbers(missing, _unmarked(self.found_heard, theirs))
 
     def _pair_numbers(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
         """Numbers that nothing else explains, if they are few, and as long as each other.
@@ -243,13 +269,13 @@ class Comparison:
         if not is_table and (len(ours), len(theirs)) != (1, 1):
             return
         least = 1 if is_table else 2
-        said = [at for at in ours if self.said[at].folded.isdigit() and not self.said[at].is_soft]
-        heard = [there for there in theirs if self.heard[there].folded.isdigit()]
+        said = [at for at in ours if self.said.folded[at].isdigit() and self.said.is_literal[at]]
+        heard = [there for there in theirs if self.heard.folded[there].isdigit()]
         if max(len(said), len(heard)) > 4:
             return
         for at in said:
-            length = len(self.said[at].folded)
-            like = [there for there in heard if len(self.heard[there].folded) == length >= least]
+            length = self.said.sizes[at]
+            like = [there for there in heard if self.heard.sizes[there] == length >= least]
             if like:
                 self._differ(at, like[0])
                 heard.remove(like[0])
@@ -258,19 +284,22 @@ class Comparison:
 class _Letters:
     """Tokens run together, and where each of them lies in that."""
 
-    def __init__(self, source: Sequence[Said] | Sequence[Heard], tokens_: Sequence[int]) -> None:
-        self.text = "".join(source[at].folded for at in tokens_)
-        self.spans: list[tuple[int, int, int]] = []
+    def __init__(self, source: Tokens, tokens: Sequence[int]) -> None:
+        self.tokens, self._texts = tokens, source.texts(tokens)
+        self.text = "".join(self._texts)
+
+    @property
+    def spans(self) -> Iterable[tuple[int, int, int]]:
+        """Each token and its characters ``[start, end)``."""
         start = 0
-        for at in tokens_:
-            end = start + len(source[at].folded)
-            self.spans.append((at, start, end))
-            start = end
+        for at, text in zip(self.tokens, self._texts, strict=True):
+            yield at, start, start + len(text)
+            start += len(text)
 
 
 def _holds_numbers(mine: _Letters, others: _Letters) -> bool:
     """Whether two gaps are a few tokens with numbers, whose letters need not be alike: ``1998`` and ``2004``."""
-    if max(len(mine.spans), len(others.spans)) > 4:
+    if max(len(mine.tokens), len(others.tokens)) > 4:
         return False
     return any(map(str.isdigit, mine.text)) and any(map(str.isdigit, others.text))
 
@@ -289,29 +318,16 @@ def _differs(one: str, other: str) -> bool:
     return not (long.startswith(short) and len(long) - len(short) <= 2) or short == ""
 
 
-# --- where words stand ------------------------------------------------------------------------------------------------
+# --- of places in a sequence ------------------------------------------------------------------------------------------
 
 
-class _Places:
-    """The page's tokens by the places of their words."""
+def _unmarked(marks: bytearray, places: Sequence[int]) -> Sequence[int]:
+    """The places whose mark is 0; the range itself where that is all of a range."""
+    if not isinstance(places, range):
+        return [at for at in places if not marks[at]]
+    here = marks[places.start : places.stop]
+    return list(compress(places, here.translate(_FLIPPED))) if any(here) else places
 
-    def __init__(self, words: Words, heard: Sequence[Heard]) -> None:
-        self._words, self._heard = words, heard
-        self._tokens: list[list[int]] = [[] for _ in words.texts]
-        for at, token in enumerate(heard):
-            self._tokens[token.word].append(at)
 
-    def inside(self, boxes: Sequence[Box]) -> list[int]:
-        """Tokens of the words whose middle lies in one of the boxes, in the order of the file."""
-        found = [self._words.inside(box, margin=MARGIN) for box in boxes]
-        words = found[0] if len(found) == 1 else sorted(set().union(*found))
-        return [at for word in words for at in self._tokens[word]]
-
-    def by_sight(self, theirs: Sequence[int]) -> list[int]:
-        """Tokens line by line from the top, each line from left to right."""
-        at_words = list(dict.fromkeys(self._heard[at].word for at in theirs))
-        tokens_of: dict[int, list[int]] = {}
-        for at in theirs:
-            tokens_of.setdefault(self._heard[at].word, []).append(at)
-        rows = visual_rows([self._words.box(word) for word in at_words])
-        return [at for row in rows for place in row for at in tokens_of[at_words[place]]]
+def _length(anchors: Iterable[tuple[int, int, int]]) -> int:
+    return sum([size for *_, size in anchors])

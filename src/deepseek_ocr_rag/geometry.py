@@ -151,6 +151,8 @@ class Box:
 
     def turned(self, degrees: QuarterTurn) -> Box:
         """The box after the page is turned clockwise by a quarter turn or several."""
+        if degrees == 0:
+            return self
         left, top, right, bottom = self.as_tuple()
         if degrees == 90:
             return Box.from_fractions(1 - bottom, left, 1 - top, right)
@@ -293,10 +295,10 @@ def visual_rows(boxes: Sequence[Box]) -> list[list[int]]:
 
 def bounding_box(boxes: Iterable[Box]) -> Box | None:
     """The smallest box that holds all, or None for none."""
-    sides = [box.as_tuple() for box in boxes]
-    if not sides:
-        return None
-    left, top, right, bottom = zip(*sides, strict=True)
+    found = list(boxes)
+    if len(found) < 2:
+        return found[0] if found else None
+    left, top, right, bottom = zip(*(box.as_tuple() for box in found), strict=True)
     return Box.ordered(min(left), min(top), max(right), max(bottom))
 
 

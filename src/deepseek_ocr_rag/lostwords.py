@@ -6,14 +6,13 @@ models leave out on purpose, nor what is written in a picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 
 from .document import BlockKind
 from .evidence import Comparison
 from .geometry import Box, bounding_box, visual_rows
-from .testimony import weight
 
 EDGE = 0.12
 """Running heads and feet stand within this share of the page from its edges."""
@@ -60,21 +59,21 @@ def lost_tokens(page: Comparison) -> set[int]:
         if block.kind in (BlockKind.FIGURE, BlockKind.FORMULA)
         for at in page.inside[number]
     }
-    return {
-        at for at in range(len(page.heard)) if not page.found_heard[at] and not page.excused[at] and at not in excused
-    }
+    return {at for at, found in enumerate(page.found_heard) if not found and not page.excused[at] and at not in excused}
 
 
 def lost_places(page: Comparison, lost: set[int]) -> list[Place]:
     """The places of lost tokens, from the top."""
-    if not lost:
+    # A word alone is no place, and a page of nothing else would take long.
+    if sum(map(page.heard.weight, lost)) < LEAST:
         return []
     of_word: dict[int, list[int]] = {}
     for at in sorted(lost):
-        of_word.setdefault(page.heard[at].word, []).append(at)
+        of_word.setdefault(page.heard.owner(at), []).append(at)
+    boxes = {word: page.words.box(word) for word in page.heard.words}
     places: list[Place] = []
-    for line in _lost_lines(page, of_word):
-        box = bounding_box(page.words.box(word) for word in line)
+    for line in _lost_lines(page, of_word, boxes):
+        box = bounding_box(boxes[word] for word in line)
         if box is None:
             continue
         place = next((place for place in islice(reversed(places), MOST) if _goes_on(place, box)), None)
@@ -85,12 +84,10 @@ def lost_places(page: Comparison, lost: set[int]) -> list[Place]:
         place.boxes.append(box)
         place.tokens += [at for word in line for at in of_word.get(word, ())]
     for place in places:
-        place.words = sum(weight(page.heard[at]) for at in place.tokens)
-    # A word alone is no place, and a page of nothing else would take long.
+        place.words = sum(map(page.heard.weight, place.tokens))
     places = [place for place in places if place.words >= LEAST]
     largest = sorted(places, key=lambda place: place.words, reverse=True)[:MOST]
-    centers = [page.words.box(word) for word in {token.word for token in page.heard}]
-    dense = [place for place in largest if _is_dense(page, place, centers)]
+    dense = [place for place in largest if _is_dense(page, place, boxes)]
     return sorted(dense, key=lambda place: (place.boxes[0].top, place.boxes[0].left))
 
 
@@ -112,17 +109,17 @@ def _is_numbering(page: Comparison, place: Place) -> bool:
     return all(one < other for one, other in pairwise(values))
 
 
-def _lost_lines(page: Comparison, of_word: dict[int, list[int]]) -> Iterator[list[int]]:
+def _lost_lines(page: Comparison, lost: Collection[int], boxes: Mapping[int, Box]) -> Iterator[list[int]]:
     """Stretches of a line, from a lost word to a lost word, with short holes."""
-    with_tokens = sorted({token.word for token in page.heard})
-    for row in visual_rows([page.words.box(word) for word in with_tokens]):
+    with_tokens = list(boxes)
+    for row in visual_rows(list(boxes.values())):
         stretch: list[int] = []
         hole: list[int] = []
         for word in (with_tokens[place] for place in row):
-            if stretch and (len(hole) > HOLE or _is_apart(page, (hole or stretch)[-1], word)):
+            if stretch and (len(hole) > HOLE or _is_apart(page, boxes, (hole or stretch)[-1], word)):
                 yield stretch
                 stretch, hole = [], []
-            if word in of_word:
+            if word in lost:
                 stretch += [*hole, word]
                 hole = []
             elif stretch:
@@ -131,10 +128,9 @@ def _lost_lines(page: Comparison, of_word: dict[int, list[int]]) -> Iterator[lis
             yield stretch
 
 
-def _is_apart(page: Comparison, one: int, other: int) -> bool:
-    before, after = page.words[one], page.words[other]
-    letter = max(word.box.width / max(1, len(word.text)) for word in (before, after))
-    return after.box.left - before.box.right > GAP * letter
+def _is_apart(page: Comparison, boxes: Mapping[int, Box], one: int, other: int) -> bool:
+    letter = max(boxes[word].width / max(1, len(page.words.texts[word])) for word in (one, other))
+    return boxes[other].left - boxes[one].right > GAP * letter
 
 
 def _goes_on(place: Place, box: Box) -> bool:
@@ -144,10 +140,10 @@ def _goes_on(place: Place, box: Box) -> bool:
     return shared > 0 and down <= LEADING * max(last.height, box.height)
 
 
-def _is_dense(page: Comparison, place: Place, words: list[Box]) -> bool:
+def _is_dense(page: Comparison, place: Place, boxes: Mapping[int, Box]) -> bool:
     box = bounding_box(place.boxes)
     if box is None:
         return False
-    lost = {page.heard[at].word for at in place.tokens}
-    here = sum(map(box.holds_center_of, words))
-    return len(lost) >= DENSITY * here
+    lost = set(map(page.heard.owner, place.tokens))
+    here = [word for word in page.words.inside(box) if word in boxes]
+    return len(lost) >= DENSITY * len(here)

@@ -276,7 +276,7 @@ def _metadata(
     """All keys in their order, with those of a chunk empty."""
     first = pages[0] if pages else None
     regions, precision = written_regions(located, max_region_bytes)
-    box = bounding_box(one.region.box for one in located if first and one.region.page_number == first.number)
+    box = bounding_box(one.box for one in located if first and one.page_number == first.number)
     x0, y0, x1, y1 = box.to_ints() if box else (-1, -1, -1, -1)
     return {
         "source": document.source,

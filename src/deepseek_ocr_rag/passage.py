@@ -13,7 +13,7 @@ from .anchors import locate as place_block
 from .document import Document
 from .errors import UnknownChunk
 from .metadata import Known
-from .placing import RegionsPrecision, chunk_blocks, chunk_places
+from .placing import RegionsPrecision, chunk_blocks, chunk_regions
 from .sequence import in_sequence
 
 BLOCK_BREAK = "\n\n"
@@ -51,7 +51,7 @@ class Passage:
         )
         if document is None:
             return own
-        regions = tuple(placed.region for placed in chunk_places(chunk, chunk_blocks(chunk, document)))
+        regions = tuple(chunk_regions(chunk, chunk_blocks(chunk, document)))
         return replace(own, regions=regions, is_placed=True, source=source or document.source)
 
     @classmethod

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, Protocol
 
+from .anchors import Cut
 from .assemble import Assembly, DocumentInfo
-from .chunk import ChunkOptions, Cut, PageCuts
+from .chunk import ChunkOptions, PageCuts
 from .document import Document, Page
 from .errors import DeepSeekOCRError, EmptyOutput, PageFailed, RepeatedOutput, TruncatedOutput
 from .metadata import Metadata, cut_metadata, document_metadata, own_pages, page_metadata

@@ -10,8 +10,9 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate, chain, pairwise
 from typing import NamedTuple
 
 from .document import Block, BlockKind
@@ -23,12 +24,15 @@ _MATH = re.compile(
     r"\\\((.{1,2000}?)\\\)|\\\[(.{1,4000}?)\\\]|\$\$(.{1,4000}?)\$\$|\$([^$\s][^$\n]{0,300}?)\$", re.DOTALL
 )
 
+LONGEST_WORD = 100
+"""Longer words of an answer do not keep their tokens for the next time: they seldom come again, and may be huge."""
+
 MIXED = 0.8
 """Letters of which less than this share are of two scripts are nobody's text."""
 
 
-class Said(NamedTuple):
-    """Characters ``[start, end)`` of the block number ``block``.
+class SaidToken(NamedTuple):
+    """A token and the characters ``[start, end)`` of its block's text.
 
     ``is_soft`` where the page may write it otherwise, ``is_glued`` where it is the second part of a word, or a later
     one, as the 7 of ``page7``.
@@ -37,50 +41,152 @@ class Said(NamedTuple):
     folded: str
     start: int
     end: int
-    block: int
     is_soft: bool = False
     is_glued: bool = False
 
 
-class Heard(NamedTuple):
-    """A token of the word number ``word``."""
+class Tokens:
+    """Tokens of words or of blocks, one after another, in columns: objects would take three times as long.
 
-    folded: str
-    word: int
-    is_glued: bool = False
+    Attributes:
+        folded: What each token says.
+        sizes: Letters of each.
+    """
+
+    __slots__ = ("_begins", "folded", "sizes")
+
+    def __init__(self, parts: Sequence[Sequence[str]]) -> None:
+        """Tokens by the words, or blocks, that they are of."""
+        self._begins = list(accumulate(map(len, parts), initial=0))
+        self.folded = list(chain.from_iterable(parts))
+        self.sizes = list(map(len, self.folded))
+
+    def __len__(self) -> int:
+        return len(self.folded)
+
+    def owner(self, at: int) -> int:
+        """The number of the word, or block, that a token is of."""
+        return bisect_right(self._begins, at) - 1
+
+    def texts(self, places: Sequence[int]) -> list[str]:
+        """What the tokens at these places say; of a range quicker than of a list."""
+        folded = self.folded
+        return folded[places.start : places.stop] if isinstance(places, range) else [folded[at] for at in places]
+
+    def letters(self, places: Sequence[int]) -> int:
+        """How many letters the tokens at these places have."""
+        sizes = self.sizes
+        return sum(sizes[places.start : places.stop] if isinstance(places, range) else [sizes[at] for at in places])
 
 
-def said_tokens(block: Block, number: int) -> list[Said]:
-    """The tokens of block number ``number``, without the names of tags and LaTeX commands; numbers stand alone."""
-    text = block.text
+class Said(Tokens):
+    """The tokens of an answer's blocks; numbers stand alone.
+
+    Where each of them stands in its block is found out for the blocks that are asked for: most are never doubted.
+
+    Attributes:
+        is_literal: 1 for each that the page writes alike, 0 for those of formulas.
+    """
+
+    __slots__ = ("_blocks", "_formulas", "_tokens", "is_literal")
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self._blocks = blocks
+        self._formulas = [list(_formulas(block)) for block in blocks]
+        self._tokens: dict[int, list[SaidToken]] = {}
+        self.is_literal = bytearray()
+        parts: list[list[str]] = []
+        for number, block in enumerate(blocks):
+            words = _bare(block.text).split()
+            if self._formulas[number] or max(map(len, words), default=0) > LONGEST_WORD:
+                parts.append([token.folded for token in self._of_block(number)])
+                self.is_literal += bytes([not token.is_soft for token in self._of_block(number)])
+            else:
+                parts.append(list(chain.from_iterable(map(_kept_parts, words))))
+                self.is_literal += b"\1" * len(parts[-1])
+        super().__init__(parts)
+
+    def of_block(self, number: int) -> range:
+        """The tokens of a block."""
+        return range(self._begins[number], self._begins[number + 1])
+
+    def token(self, at: int) -> SaidToken:
+        """A token with its place in its block."""
+        block = self.owner(at)
+        return self._of_block(block)[at - self._begins[block]]
+
+    def weight(self, at: int) -> float:
+        """How much of a word a token is, see :func:`_weight`."""
+        return _weight(self.folded[at], is_glued=self.token(at).is_glued)
+
+    def _of_block(self, number: int) -> list[SaidToken]:
+        if number not in self._tokens:
+            self._tokens[number] = _said_tokens(self._blocks[number].text, self._formulas[number])
+        return self._tokens[number]
+
+
+class Heard(Tokens):
+    """The tokens of the page's words; OCR runs numbers and words together, so they are told apart on both sides."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        super().__init__(list(map(_kept_parts, texts)))
+
+    @property
+    def words(self) -> list[int]:
+        """The numbers of the words that have tokens."""
+        return [word for word, (begin, end) in enumerate(pairwise(self._begins)) if begin < end]
+
+    def of_words(self, words: Sequence[int]) -> Sequence[int]:
+        """The tokens of words in ascending order; a range where they follow each other, as they mostly do."""
+        begins = self._begins
+        if words and words[-1] - words[0] == len(words) - 1:
+            return range(begins[words[0]], begins[words[-1] + 1])
+        return [at for word in words for at in range(begins[word], begins[word + 1])]
+
+    def weight(self, at: int) -> float:
+        """How much of a word a token is, see :func:`_weight`."""
+        word = self.owner(at)
+        place = at - self._begins[word]
+        return _weight(self.folded[at], is_glued=place > 0 and _glued(self._texts[word])[place])
+
+
+def _bare(text: str) -> str:
+    """A text with spaces for the names of tags and LaTeX commands."""
     if "<" in text or "\\" in text or "&" in text:
-        text = _MARKUP.sub(lambda found: " " * len(found[0]), text)
-    soft = list(_formulas(block))
+        return _MARKUP.sub(lambda found: " " * len(found[0]), text)
+    return text
+
+
+def _said_tokens(text: str, soft: Sequence[tuple[int, int]]) -> list[SaidToken]:
+    """The tokens of a block's text, in which some stretches are formulas."""
     starts = [start for start, _ in soft]
-    said: list[Said] = []
-    for folded, start, end in tokens(text):
-        at = bisect_right(starts, start) - 1 if starts else -1
+    said: list[SaidToken] = []
+    for folded, start, end in tokens(_bare(text)):
+        at = bisect_right(starts, start) - 1
         is_soft = at >= 0 and start < soft[at][1]
         # Of letters alone, or of digits alone, as nearly all are.
         if (folded.isalpha() and folded.isascii()) or folded.isdecimal():
-            said.append(Said(folded, start, end, number, is_soft))
+            said.append(SaidToken(folded, start, end, is_soft))
             continue
         is_exact = len(folded) == end - start
         for part in _PART.finditer(folded):
             first, last = (start + part.start(), start + part.end()) if is_exact else (start, end)
-            said.append(Said(part[0], first, last, number, is_soft, is_glued=part.start() > 0))
+            said.append(SaidToken(part[0], first, last, is_soft, is_glued=part.start() > 0))
     return said
 
 
-def heard_tokens(words: Iterable[str]) -> list[Heard]:
-    """The tokens of the page's words; OCR runs numbers and words together, so they are told apart on both sides."""
-    return [Heard(part, at, is_glued) for at, word in enumerate(words) for part, is_glued in _heard_parts(word)]
-
-
 @lru_cache(maxsize=4096)
-def _heard_parts(word: str) -> tuple[tuple[str, bool], ...]:
-    """The tokens of a word, and whether each is glued to the one before."""
-    return tuple((part[0], part.start() > 0) for folded in word_tokens(word) for part in _PART.finditer(folded))
+def _kept_parts(word: str) -> tuple[str, ...]:
+    """The tokens of a word, with its numbers apart; kept for the next time it comes, on either side."""
+    return tuple([part for folded in word_tokens(word) for part in _PART.findall(folded)])
+
+
+def _glued(word: str) -> list[bool]:
+    """Whether each of a word's tokens is glued to the one before."""
+    return [part.start() > 0 for folded in word_tokens(word) for part in _PART.finditer(folded)]
 
 
 def _formulas(block: Block) -> Iterator[tuple[int, int]]:
@@ -121,8 +227,8 @@ def _script(letter: str) -> str:
     return "CJK" if name in ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH") else name
 
 
-def weight(token: Said | Heard) -> float:
+def _weight(folded: str, *, is_glued: bool) -> float:
     """How much of a word a token is: a lone letter, as of formulas and of scripts without spaces, is half of one."""
-    if token.is_glued:
+    if is_glued:
         return 0.0
-    return 0.5 if stands_alone(token.folded[0]) or (len(token.folded) == 1 and token.folded.isalpha()) else 1.0
+    return 0.5 if stands_alone(folded[0]) or (len(folded) == 1 and folded.isalpha()) else 1.0

@@ -12,13 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import compress
 
 from .document import Block, BlockKind, LineSource
+from .doubled import drawn_once
 from .evidence import Comparison
 from .geometry import Box, bounding_box
 from .lostwords import Place, is_furniture, lost_places, lost_tokens
 from .recognition import Inked, Word, Words
-from .testimony import is_gibberish, letters_profile, likeness, weight
+from .testimony import is_gibberish, letters_profile, likeness
 
 LEAST_WORDS = 12
 """Fewer words than these are a stamp or a page number: no evidence of what the page says."""
@@ -142,10 +144,10 @@ def page_evidence(
     """
     if len(words) > MOST_WORDS:
         return None
-    page = Comparison(blocks, _once(Words.of(words)))
+    page = Comparison(blocks, drawn_once(Words.of(words)))
     if not _has_evidence(page):
         return None
-    answer = cache(lambda: letters_profile(token.folded for token in page.said))
+    answer = cache(lambda: letters_profile(page.said.folded))
     lost = lost_tokens(page)
     if sum(page.found_heard) < STRANGE * len(page.heard) and _is_foreign(page, range(len(page.heard)), answer):
         return None
@@ -157,17 +159,18 @@ def page_evidence(
             ignored.update(place.tokens)
         else:
             places.append(place)
-    blind = {number for number in range(len(blocks)) if _is_blind(page, number, ignored)}
-    judged = [at for at, token in enumerate(page.said) if not token.is_soft and token.block not in blind]
-    expected = [at for at, found in enumerate(page.found_heard) if found or (at in lost and at not in ignored)]
-    said, found_said = page.said, page.found_said
+    said, heard = page.said, page.heard
+    judged = _judged(page, ignored)
+    wrong = [at for at in compress(range(len(said)), judged) if page.found_said[at] != 1]
+    numbers = [at for at in compress(range(len(said)), map(str.isdigit, said.folded)) if judged[at]]
+    lacking = sum([heard.sizes[at] for at in lost - ignored])
     return Trust(
-        coverage=_share([(page.sizes[at], page.found_heard[at] > 0) for at in expected]),
-        support=_share([(len(said[at].folded), found_said[at] == 1) for at in judged]),
-        digits=_share([(1, found_said[at] == 1) for at in judged if said[at].folded.isdigit()]),
+        coverage=_share(lacking, of=lacking + sum(compress(heard.sizes, page.found_heard))),
+        support=_share(sum([said.sizes[at] for at in wrong]), of=sum(compress(said.sizes, judged))),
+        digits=_share(sum([page.found_said[at] != 1 for at in numbers]), of=len(numbers)),
         lost=tuple(_lost(page, place) for place in places),
-        unsupported=tuple(_unsupported(page, judged)),
-        changed=() if _noise(page) > NOISY else tuple(_changed(page, set(judged))),
+        unsupported=tuple(_unsupported(page, wrong)),
+        changed=() if _noise(page) > NOISY else tuple(_changed(page, judged)),
         source=source,
     )
 
@@ -219,40 +222,21 @@ def suspicious(trust: Trust) -> tuple[LostRegion, ...]:
 def _has_evidence(page: Comparison) -> bool:
     """Whether the page has as many words as it takes to judge an answer."""
     words = 0.0
-    for token in page.heard:
-        words += weight(token)
+    for at in range(len(page.heard)):
+        words += page.heard.weight(at)
         if words >= LEAST_WORDS:
             return True
     return False
 
 
-def _once(words: Words) -> Words:
-    """Words without those that are drawn a second time at the same place, as bold letters are in some files."""
-    times, sides = Counter(words.texts), words.sides
-    seen: dict[str, set[int]] = {}
-    again: set[int] = set()
-    for at, text in enumerate(words.texts):
-        if times[text] < 2:
-            continue
-        x, y = (sides[4 * at] + sides[4 * at + 2]) * 125, (sides[4 * at + 1] + sides[4 * at + 3]) * 125
-        row, next_row, column, next_column = 1000 * int(y), 1000 * int(y + 0.5), int(x), int(x + 0.5)
-        places = {row + column, row + next_column, next_row + column, next_row + next_column}
-        known = seen.setdefault(text, set())
-        if len(places & known) >= 2:
-            again.add(at)
-        known |= places
-    return words.only([at for at in range(len(words)) if at not in again]) if again else words
-
-
-def _share(parts: Sequence[tuple[int, bool]]) -> float:
-    """The share of letters that are found; nothing lacks nothing."""
-    total = sum([letters for letters, _ in parts])
-    return sum([letters for letters, is_found in parts if is_found]) / total if total else 1.0
+def _share(lacking: int, *, of: int) -> float:
+    """The share that is not lacking; nothing lacks nothing."""
+    return (of - lacking) / of if of else 1.0
 
 
 def _is_foreign(page: Comparison, heard: Iterable[int], answer: Callable[[], Counter[str]]) -> bool:
     """Whether tokens of the page are of other letters than the answer: glyphs without meaning, or another script."""
-    profile = letters_profile(page.heard[at].folded for at in heard)
+    profile = letters_profile(page.heard.folded[at] for at in heard)
     if profile.total() < ENOUGH_LETTERS:
         return False
     return is_gibberish(profile) or (answer().total() >= ENOUGH_LETTERS and likeness(answer(), profile) < FOREIGN)
@@ -263,6 +247,16 @@ def _noise(page: Comparison) -> float:
     return page.tolerated / max(1, page.tolerated + 2 * page.exact)
 
 
+def _judged(page: Comparison, ignored: set[int]) -> bytearray:
+    """1 for each of the answer's tokens that the page's words can bear out."""
+    judged = bytearray(page.said.is_literal)
+    for number in range(len(page.blocks)):
+        if _is_blind(page, number, ignored):
+            tokens = page.said.of_block(number)
+            judged[tokens.start : tokens.stop] = bytes(len(tokens))
+    return judged
+
+
 def _is_blind(page: Comparison, number: int, ignored: set[int]) -> bool:
     """Whether the page's words say nothing on a block: pictures, and places with hardly any words."""
     block = page.blocks[number]
@@ -270,8 +264,9 @@ def _is_blind(page: Comparison, number: int, ignored: set[int]) -> bool:
         return True
     if not block.boxes:
         return False
-    here = sum([page.sizes[at] for at in page.inside[number] if at not in ignored])
-    return here < SEEN * page.letters[number]
+    inside = page.inside[number]
+    here = [at for at in inside if at not in ignored] if ignored else inside
+    return page.heard.letters(here) < SEEN * page.said.letters(page.said.of_block(number))
 
 
 def _lost(page: Comparison, place: Place) -> LostRegion:
@@ -281,43 +276,41 @@ def _lost(page: Comparison, place: Place) -> LostRegion:
     )
     first = min(place.tokens)
     before = next((page.partner[at] for at in range(first - 1, -1, -1) if page.partner[at] >= 0), -1)
-    after = page.blocks[page.said[before].block].id if before >= 0 else ""
+    after = page.blocks[page.said.owner(before)].id if before >= 0 else ""
     return LostRegion(lines=tuple(lines), words=place.words, after=after)
 
 
-def _unsupported(page: Comparison, judged: Sequence[int]) -> Iterator[Unsupported]:
-    """Stretches of a block's tokens that are not found, with short holes."""
-    if 0 not in page.found_said:
-        return
+def _unsupported(page: Comparison, wrong: Sequence[int]) -> Iterator[Unsupported]:
+    """Stretches of a block's tokens that are not found, with short holes; of the wrong ones, numbers only differ."""
     run: list[int] = []
-    for at in judged:
-        token = page.said[at]
-        if run and (page.said[run[-1]].block != token.block or at - run[-1] > BRIDGE + 1):
+    for at in wrong:
+        if page.found_said[at]:
+            continue
+        if run and (at - run[-1] > BRIDGE + 1 or page.said.owner(run[-1]) != page.said.owner(at)):
             yield _stretch(page, run)
             run = []
-        if not page.found_said[at]:
-            run.append(at)
+        run.append(at)
     if run:
         yield _stretch(page, run)
 
 
 def _stretch(page: Comparison, run: Sequence[int]) -> Unsupported:
-    first, last = page.said[run[0]], page.said[run[-1]]
-    block = page.blocks[first.block]
+    block = page.blocks[page.said.owner(run[0])]
+    start, end = page.said.token(run[0]).start, page.said.token(run[-1]).end
     return Unsupported(
         block_id=block.id,
-        start=first.start,
-        end=last.end,
-        text=block.text[first.start : last.end],
-        words=sum(weight(page.said[at]) for at in run),
+        start=start,
+        end=end,
+        text=block.text[start:end],
+        words=sum(map(page.said.weight, run)),
     )
 
 
-def _changed(page: Comparison, judged: set[int]) -> Iterator[ChangedNumber]:
+def _changed(page: Comparison, judged: bytearray) -> Iterator[ChangedNumber]:
     for differing in page.differing:
-        if differing.said in judged:
-            token, word = page.said[differing.said], page.words[page.heard[differing.heard].word]
-            block = page.blocks[token.block]
+        if judged[differing.said]:
+            token, word = page.said.token(differing.said), page.words[page.heard.owner(differing.heard)]
+            block = page.blocks[page.said.owner(differing.said)]
             text = block.text[token.start : token.end]
             yield ChangedNumber(
                 block_id=block.id, start=token.start, end=token.end, text=text, evidence=word.text, box=word.box

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_ocr_rag.assembly import ties as module
 from deepseek_ocr_rag.assembly.ties import tied
 from deepseek_ocr_rag.document import Block, BlockKind, Page
 from deepseek_ocr_rag.geometry import Box
@@ -185,3 +186,18 @@ def test_blocks_only_get_ties_and_notes_their_kind(blocks: list[Block]) -> None:
         assert not item.belongs_to or ids[item.belongs_to] is not item
         if item.belongs_to and item.kind is BlockKind.CAPTION:
             assert ids[item.belongs_to].kind in (BlockKind.TABLE, BlockKind.FIGURE)
+
+
+def test_marks_at_the_head_of_a_page_are_none_of_notes() -> None:
+    text = block("paragraph", f"{PROSE}<sup>1</sup> and then", Box(left=0.1, top=0.05, right=0.9, bottom=0.1))
+    assert ties(text, block("paragraph", "1 Smith, Tea and Trade, London 1990", BODY)) == []
+    assert len(ties(text, block("paragraph", "1 Smith, Tea and Trade, London 1990", FOOT))) == 1
+
+
+@given(
+    st.lists(st.sampled_from(["\\(", "\\)", "$", "^", "{", "}", " ", "2", "a", "<sup>", "</sup>", "²", "[", "]", "*"]))
+)
+def test_raised_marks_are_all_found(signs: list[str]) -> None:
+    text = "".join(signs)
+    found = [match.span() for match in module._raised(text)]
+    assert found == [match.span() for match in module._RAISED.finditer(text)]

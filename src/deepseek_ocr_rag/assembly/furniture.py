@@ -9,8 +9,10 @@ and names, and belong to the text. Blocks only change their kind; nothing is dro
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from math import inf
 
 from ..document import Block, BlockKind, Page
@@ -42,21 +44,34 @@ class _Margin:
 
     number: int
     said: tuple[Said, ...]
+    keys: frozenset[tuple[BlockKind, str]]
+    """What is said in which margin; and by what an engine calls furniture."""
+    labelled: frozenset[str]
+
+    @classmethod
+    def of(cls, page: Page, said: Sequence[Said | None]) -> _Margin:
+        found = tuple(item for item in said if item)
+        keys = frozenset((item.zone, key) for item in found for key in item.keys)
+        return cls(page.number, found, keys, frozenset(key for item in found if item.is_labelled for key in item.keys))
 
 
 class Margins:
     """Tells running heads and feet from text, page by page, remembering the margins of the pages around.
 
-    ``see`` is called for each page in order, and some pages (:data:`REACH`) before ``settled`` is asked about it, or as
-    many as there are. The same calls give the same pages.
+    ``see`` is called for each page in order, and some pages (:data:`REACH`) before ``settled`` is asked about it, once
+    and in the same order, or as many as there are. The same calls give the same pages.
     """
 
     def __init__(self) -> None:
         self._pages: deque[_Margin] = deque(maxlen=2 * REACH + 1)
+        self._said: deque[Sequence[Said | None]] = deque()
+        """What each block says, of the pages that are not settled yet."""
 
     def see(self, page: Page) -> None:
         """Remember what stands in the page's margins."""
-        self._pages.append(_Margin(page.number, tuple(item for item in all_said(page) if item)))
+        said = all_said(page)
+        self._said.append(said)
+        self._pages.append(_Margin.of(page, said))
 
     def settled(self, page: Page) -> Page:
         """The page with its furniture marked, false furniture made text, and the page number that is printed on it.
@@ -65,7 +80,8 @@ class Margins:
         A page that would be left without any text keeps its furniture as text, but for page numbers.
         """
         judge = _Judge([near for near in self._pages if abs(near.number - page.number) <= REACH])
-        judged = tuple(judge.judged(block, said) for block, said in zip(page.blocks, all_said(page), strict=True))
+        said = self._said.popleft()
+        judged = tuple(judge.judged(block, item) for block, item in zip(page.blocks, said, strict=True))
         blocks = _with_some_text(judged, page.blocks)
         label = page.label
         if label in ("", str(page.number)):
@@ -82,18 +98,21 @@ class _Judge:
         self.near = near
         self.half = len(near) / 2 if len(near) >= 3 else inf
         self.stamped = max(_STAMP_PAGES, len(near) * _STAMP_SHARE)
-        self.pages_with: Counter[tuple[BlockKind, str]] = Counter()
-        self.labelled: Counter[str] = Counter()
-        self.heights: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
-        for margin in near:
-            self.pages_with.update({(said.zone, key) for said in margin.said for key in said.keys})
-            self.labelled.update({key for said in margin.said if said.is_labelled for key in said.keys})
-            for said in margin.said:
-                for key in said.keys:
-                    self.heights[key].append((said.page, said.height))
+        self.pages_with = Counter(chain.from_iterable(margin.keys for margin in near))
+        self.labelled = Counter(chain.from_iterable(margin.labelled for margin in near))
         found = [(said.page, said.folios) for margin in near for said in margin.said]
         self.countings = countings(found, enough=3 if len(near) > 3 else 2)
         self.numbered = {number for pages in self.countings.values() for number in pages}
+
+    @cached_property
+    def heights(self) -> Mapping[str, Sequence[tuple[int, float]]]:
+        """The pages that say something, and at which height."""
+        heights: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+        for margin in self.near:
+            for said in margin.said:
+                for key in said.keys:
+                    heights[key].append((said.page, said.height))
+        return heights
 
     def judged(self, block: Block, said: Said | None) -> Block:
         """The block, of another kind where it is furniture or is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
+from functools import lru_cache
 from typing import Literal
 
 from ..captions import OTHER_NAMES, OTHER_SIGNS, TABLE_NAMES, TABLE_SIGNS
@@ -82,7 +83,13 @@ def kind_instead(text: str, *, stands_out: bool = False, allowed: Container[str 
 def can_be_headline(text: str) -> bool:
     """Whether a text that no engine called a heading has the words of one: short, a title, not a sentence."""
     words = " ".join(text.split())
-    if not words or len(words) > LONGEST_PLAIN or kind_instead(words) is not None or words.endswith((":", "：")):
+    return 0 < len(words) <= LONGEST_PLAIN and _is_worded_as_headline(words)
+
+
+@lru_cache(maxsize=2048)
+def _is_worded_as_headline(words: str) -> bool:
+    """Kept for the short texts of the pages in hand: each is asked about when it is seen, and when it is settled."""
+    if kind_instead(words) is not None or words.endswith((":", "：")):
         return False
     first = without_number(words)[:1]
     return not first.islower() and not _ENDS_A_SENTENCE.search(words)
@@ -114,13 +121,12 @@ def label_of(text: str) -> str:
 
 def is_capital(text: str) -> bool:
     """Whether a text is written in capitals; a short one may be so because it is an abbreviation."""
-    letters = [char for char in without_number(text) if char.isalpha()]
-    capitals = sum(char.isupper() for char in letters)
-    return len(letters) >= 5 and capitals >= 0.9 * len(letters)
+    letters = list(filter(str.isalpha, without_number(text)))
+    return len(letters) >= 5 and sum(map(str.isupper, letters)) >= 0.9 * len(letters)
 
 
 def _says_something(text: str) -> bool:
     """Letters in it, and not too few of them, as in formulas and amounts."""
-    signs = [char for char in text if not char.isspace()]
-    letters = sum(char.isalpha() for char in signs)
+    signs = "".join(text.split())
+    letters = sum(map(str.isalpha, signs))
     return letters > 0 and len(signs) <= 3 * letters

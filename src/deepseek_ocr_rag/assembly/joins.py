@@ -47,12 +47,12 @@ def joined_within(page: Page, known: Container[str]) -> Page:
     texts = [_upright(page.blocks[at], page.turn) for at in flow]
     for place, (at, following) in enumerate(pairwise(flow)):
         first, second = texts[place : place + 2]
+        is_over_figure = any(block.kind in _SHOWN for block in page.blocks[at + 1 : following])
+        if not is_over_figure and not _is_next_column(first, second):
+            continue
         if not _can_join(changed[at], changed[following]) or not goes_on(first, second):
             continue
-        is_over_figure = any(block.kind in _SHOWN for block in page.blocks[at + 1 : following])
-        if is_over_figure or (
-            _is_next_column(first, second) and not _is_inside_column(first, second, texts[place + 2 :])
-        ):
+        if is_over_figure or not _is_inside_column(first, second, texts[place + 2 :]):
             changed[at], changed[following] = _linked(changed[at], changed[following], known)
     return replace(page, blocks=tuple(changed))
 

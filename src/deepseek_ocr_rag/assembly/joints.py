@@ -76,11 +76,11 @@ class Words:
 
     def see(self, page: Page) -> None:
         """Remember the words of the page's text."""
-        for block in page.blocks:
-            if block.kind not in (BlockKind.CODE, BlockKind.FORMULA) and not block.kind.is_furniture:
-                self._latest.update(_WORD.findall(_plain(block.text)))
-                if len(self._latest) > MOST_WORDS:
-                    self._before, self._latest = self._latest, set()
+        said = "\n".join([block.text for block in page.blocks if _has_words(block)])
+        tokens = set(_plain(said).split())
+        self._latest.update(_WORD.findall("\n".join(tokens - self._latest)))
+        if len(self._latest) > MOST_WORDS:
+            self._before, self._latest = self._latest, set()
 
     def __contains__(self, word: object) -> bool:
         if not isinstance(word, str):
@@ -139,6 +139,10 @@ def _lines_go_on(before: Block, after: Block, first: str, *, is_linked: bool) ->
 def begins_anew(text: str) -> bool:
     """Whether a text begins with the mark of a list item, a section or a caption."""
     return _OPENING.match(text.lstrip()) is not None
+
+
+def _has_words(block: Block) -> bool:
+    return block.kind not in (BlockKind.CODE, BlockKind.FORMULA) and not block.kind.is_furniture
 
 
 def _plain(text: str) -> str:

@@ -76,16 +76,21 @@ class Looks:
         self._sizes: list[float] = []
         self._looks: dict[tuple[float, bool, bool, bool], Look] = {}
         self._text: Counter[float] = Counter()
+        self._body: float | None = None
+        """None where texts were counted since it was asked for."""
 
     @property
     def body(self) -> float:
         """Size of most of the text's letters in points; 0 while unknown."""
-        return self._text.most_common(1)[0][0] if self._text else 0.0
+        if self._body is None:
+            self._body = max(self._text, key=self._text.__getitem__, default=0.0)
+        return self._body
 
     def count_text(self, block: Block) -> None:
         """Remember the size of a text."""
         if block.kind in _TEXT and _has_size(block):
             self._text[self._size(block.font_size)] += len(block.text)
+            self._body = None
 
     def of(self, block: Block) -> Look:
         """The look of a block; the same object for all blocks that look the same."""

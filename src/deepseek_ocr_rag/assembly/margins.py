@@ -84,7 +84,7 @@ def all_said(page: Page) -> list[Said | None]:
     places = [_zone(block, box, ends.get(at)) for at, (block, box) in enumerate(zip(page.blocks, upright, strict=True))]
     found = [at for at, place in enumerate(places) if place]
     texts = [
-        (at, box, folio_alone(block.text) is not None)
+        (at, box, block.text)
         for at, (block, box) in enumerate(zip(page.blocks, upright, strict=True))
         if box and block.kind in _CAN_BE_FURNITURE
     ][:_MOST_TEXTS]
@@ -99,17 +99,19 @@ def all_said(page: Page) -> list[Said | None]:
     return said
 
 
-def _seen_among(item: Said, box: Box, others: Sequence[tuple[int, Box, bool]]) -> Said | None:
+def _seen_among(item: Said, box: Box, others: Sequence[tuple[int, Box, str]]) -> Said | None:
     """The text, knowing what is beside it; or None for a stamp that stands over no other text."""
     if item.place == "stamp":
         is_over = any(max(box.covers(other), other.covers(box)) > _STAMP_OVER for _, other, _ in others)
         return item if is_over else None
     middle = box.center[1]
     is_beside = any(
-        other.top < middle < other.bottom and (other.left >= box.right or other.right <= box.left) and not is_folio
-        for _, other, is_folio in others
+        other.top < middle < other.bottom
+        and (other.left >= box.right or other.right <= box.left)
+        and folio_alone(text) is None
+        for _, other, text in others
     )
-    return replace(item, is_beside=is_beside)
+    return replace(item, is_beside=is_beside) if is_beside else item
 
 
 def _ends(blocks: Sequence[Block]) -> dict[int, BlockKind]:

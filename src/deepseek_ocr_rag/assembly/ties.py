@@ -22,6 +22,9 @@ SMALLER = 0.92
 CLOSE = 0.05
 """A caption is no further than this share of the page's height from what it is of."""
 
+LOWER_HALF = 0.5
+"""Footnotes begin below this share of the page's height."""
+
 _MOST_SHOWN, _MOST_BLOCKS = 200, 1000
 """Tables and figures of a page among which the nearest is looked for; blocks of a page on which notes are."""
 
@@ -29,8 +32,12 @@ _RAISED = re.compile(
     r"(?:\\\(|\$)\s?(?:\{\})?\^\s?\{?\s?([^\\{}$\n]{1,12}?)\s?\}?\s?(?:\\\)|\$)|<sup>\s?([^<>\n]{1,12}?)\s?</sup>"
     r"|([⁰¹²³⁴-⁹]{1,3})|\[\^?(\d{1,3}|\*)\]"
 )
-_PLAIN = re.compile(r"(?:(?<=[^\W\d_]{2})|(?<=[.,;:!?)\]”\"'’»]))(\d{1,2})(?![\d\w%°]|[.,:]\d)")
-_SIGN = re.compile(r"(?<=[^\s*†‡§])([*†‡§¶‖]{1,3})(?![\w*])")
+_BEGINS_RAISED = re.compile(r"[\\$<⁰¹²³⁴-⁹\[]")
+_PLAIN = re.compile(r"(\d(?:(?<=[^\W\d_]{2}\d)|(?<=[.,;:!?)\]”\"'’»]\d))\d?)(?![\d\w%°]|[.,:]\d)")
+_SIGN = re.compile(r"([*†‡§¶‖](?<=[^\s*†‡§].)[*†‡§¶‖]{0,2})(?![\w*])")
+"""What a pattern begins with is searched for many times as fast as it is tried at every character; so what stands
+before a mark is looked at behind its first sign."""
+
 _OWN_PLAIN = re.compile(r"(\d{1,2})(?:[).]\s|\s(?=\S)|(?=[^\W\d_]))|([*†‡§¶‖]{1,3})(?=\s?\S)")
 _BRACKETED = re.compile(r"\s*\[(\d{1,3})\]")
 _NO_LIST = re.compile(r"\s*(?:\d{1,2}\)?\s|[*†‡§¶‖])")
@@ -58,7 +65,8 @@ def tied(page: Page) -> Page:
     blocks = list(page.blocks)
     for caption, owner in _owners(page.blocks):
         blocks[caption] = replace(blocks[caption], belongs_to=page.blocks[owner].id)
-    references = _references(page.blocks)
+    marked = [at for at, block in enumerate(blocks) if _may_be_note(page, block)]
+    references = _references(page.blocks) if marked else {}
     for at, block in enumerate(page.blocks):
         if block.kind is BlockKind.FOOTNOTE:
             owner_at = _referring(page.blocks, at, references)
@@ -66,13 +74,22 @@ def tied(page: Page) -> Page:
             if owner_at is not None:
                 blocks[at] = replace(blocks[at], belongs_to=page.blocks[owner_at].id)
     if len(blocks) <= _MOST_BLOCKS:
-        _find_notes(page, blocks, references)
+        _find_notes(page, blocks, marked, references)
     return replace(page, blocks=tuple(blocks))
 
 
-def _find_notes(page: Page, blocks: list[Block], references: Mapping[_Mark, list[int]]) -> None:
-    """Make footnotes of the texts that are: from the foot up, since a note may stand on another."""
-    for at in reversed(range(len(blocks))):
+def _may_be_note(page: Page, block: Block) -> bool:
+    """Whether a block has the mark of a note and a place for one: most pages need not be searched for references."""
+    own = _own_mark(block.text) if block.kind in _TEXT or block.kind is BlockKind.FOOTNOTE else None
+    if own is None or own.is_raised or block.kind is BlockKind.FOOTNOTE:
+        return own is not None
+    box = bounding_box(block.boxes)
+    return box is not None and box.turned(page.turn).top > LOWER_HALF
+
+
+def _find_notes(page: Page, blocks: list[Block], marked: Sequence[int], references: Mapping[_Mark, list[int]]) -> None:
+    """Make footnotes of the marked texts that are: from the foot up, since a note may stand on another."""
+    for at in reversed(marked):
         found = _referring(page.blocks, at, references) if blocks[at].kind in _TEXT else None
         if found is not None and _is_note(page, blocks, at, found, references):
             blocks[at] = replace(blocks[at], kind=BlockKind.FOOTNOTE, level=0, belongs_to=page.blocks[found].id)
@@ -125,7 +142,7 @@ def _references(blocks: Sequence[Block]) -> Mapping[_Mark, list[int]]:
 
 
 def _marks(text: str) -> Iterator[_Mark]:
-    for raised in _RAISED.finditer(text):
+    for raised in _raised(text):
         written = next(group for group in raised.groups() if group).translate(_DIGITS)
         if written in ("2", "3") and _POWER.search(text[max(0, raised.start() - 5) : raised.start()]):
             continue
@@ -136,6 +153,16 @@ def _marks(text: str) -> Iterator[_Mark]:
         before = text[max(0, match.start() - 2) : match.start()]
         if not before[-1:].isupper() and not before[0].isdigit():  # "CO2", "DB2", "1.2"
             yield _Mark(match[1], is_raised=False)
+
+
+def _raised(text: str) -> Iterator[re.Match[str]]:
+    """All that is raised, as ``finditer`` finds it."""
+    start = _BEGINS_RAISED.search(text)
+    while start:
+        raised = _RAISED.match(text, start.start())
+        if raised:
+            yield raised
+        start = _BEGINS_RAISED.search(text, (raised or start).end())
 
 
 def _own_mark(text: str) -> _Mark | None:
@@ -216,4 +243,4 @@ def _is_at_foot(page: Page, blocks: Sequence[Block], at: int) -> bool:
         box = box.turned(page.turn)
         if box.center[1] > mine.center[1] and box.left < mine.right and mine.left < box.right:
             return False
-    return mine.top > 0.5
+    return mine.top > LOWER_HALF

@@ -25,7 +25,7 @@ from ..serial import to_dict
 if TYPE_CHECKING:
     from ..options import ReadOptions
 
-PARSER = 1
+PARSER = 2
 """To be raised with every change that makes other blocks, chunks or metadata of the same answers, or that finds other
 words, regions or ink on the same pages, so that what an older parser made is not taken for this one's."""
 
