@@ -177,6 +177,15 @@ def test_each_word_has_its_box_and_its_punctuation() -> None:
     assert all(side == round(side, 5) for box in found for side in box)
 
 
+def test_words_have_their_own_boxes_in_any_order_of_the_text_layer() -> None:
+    page = typeset("one two three", "four five six")
+    mixed = tuple(page[at] for at in (2, 0, 1, 5, 4, 3))
+    aligned = one(block("one two three four five six"), mixed)
+    assert words_said(aligned) == [["one", "two", "three"], ["four", "five", "six"]]
+    found = [word.box.as_tuple() for line in aligned.lines for word in line.words]
+    assert found == [pytest.approx(word.box.as_tuple(), abs=1e-5) for word in page]
+
+
 @pytest.mark.parametrize(
     ("text", "lines", "expected"),
     [

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag.geometry import Box, QuarterTurn
-from deepseek_ocr_rag.linewords import NO_WORDS, LineWord, LineWords
+from deepseek_ocr_rag.linewords import DIGITS, NO_WORDS, LineWord, LineWords, few_digits
 
 SIDES = st.integers(0, 1000).map(lambda side: side / 1000)
 BOXES = st.builds(Box.from_fractions, SIDES, SIDES, SIDES, SIDES)
@@ -49,6 +49,17 @@ def test_they_are_cut_and_moved(words: list[LineWord], start: int, end: int, mov
 def test_they_are_turned(words: list[LineWord], degrees: QuarterTurn) -> None:
     expected = [LineWord.at(word.start, word.end, word.box.turned(degrees)) for word in words]
     assert LineWords.of(words).turned(degrees) == expected
+
+
+@given(
+    st.lists(
+        st.floats(0, 1)
+        | st.integers(0, 10**6).map(lambda side: side / 10**6)
+        | st.integers(0, 64).map(lambda side: side / 64)
+    )
+)
+def test_few_digits_are_those_of_round(sides: list[float]) -> None:
+    assert few_digits(sides) == [round(side, DIGITS) for side in sides]
 
 
 @given(WORDS)

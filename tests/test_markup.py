@@ -27,6 +27,10 @@ from deepseek_ocr_rag.markup import (
         ("co- operate", "co- operate"),  # both are known
         ("pre- and post-", "pre- and post-"),
         ("a- b", "a- b"),
+        ("lan- guage lan- guage layout- aware", "language language layout-aware"),
+        ("co- layout- aware", "co- layout- aware"),  # a word is in one pair only
+        ("7lan- guage_", "7language_"),
+        ("x" * 50 + "- aware", "x" * 50 + "- aware"),
     ],
 )
 def test_words_are_joined_on_evidence_only(text: str, expected: str) -> None:

@@ -14,13 +14,14 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import chain, compress, islice, pairwise
+from operator import eq, ne
 from typing import NamedTuple
 
 from .document import Block, BlockKind, Line, LineSource
-from .folding import Token, fold, is_mark, tokens, word_tokens
+from .folding import Tokens, fold, is_mark, token_columns, word_tokens
 from .geometry import Box, visual_rows
-from .linewords import DIGITS, LineWords
+from .linewords import LineWords, few_digits
 from .recognition import Word, Words
 from .tables import with_cell_boxes
 
@@ -36,13 +37,31 @@ MAX_COMPARISONS = 200_000_000
 _CELL_BORDER = re.compile(r"(?<!\\)\||\n")
 
 
-class _Match(NamedTuple):
-    """Characters ``[start, end)`` of the block's text are (part of) the page's word number ``word``."""
+class _Matches(NamedTuple):
+    """What of the block's text is on the page, column by column; ascending in the text, and apart.
 
-    start: int
-    end: int
-    letters: int
-    word: int
+    Characters ``[starts[at], ends[at])`` are (part of) the page's word number ``words[at]``, and have ``letters[at]``
+    letters in common with it.
+    """
+
+    starts: Sequence[int]
+    ends: Sequence[int]
+    letters: Sequence[int]
+    words: Sequence[int]
+
+
+_NONE = _Matches((), (), (), ())
+
+
+class _Said(NamedTuple):
+    """Tokens of the page, and the number of the word that each is of."""
+
+    folded: list[str]
+    words: list[int]
+
+    def part(self, first: int, last: int) -> _Said:
+        """The tokens number ``[first, last)``."""
+        return _Said(self.folded[first:last], self.words[first:last])
 
 
 def align_blocks(
@@ -73,35 +92,41 @@ def _wants_lines(block: Block) -> bool:
 
 
 def _align(block: Block, page: _PageWords, source: LineSource) -> Block:
-    ours, text = tokens(block.text), block.text
+    text, ours = block.text, token_columns(block.text)
     columns = page.columns(block.boxes)
-    spots = [word for column in columns for word in column]
-    # The name of a LaTeX command is not on the page.
-    letters = sum([len(token.folded) for token in ours if text[max(0, token.start - 1)] != "\\"])
-    matches = _match(ours, page.said(spots), text)
-    if _letters(matches) < 0.95 * letters:
+    letters = _letters_on_page(ours, text)
+    matches = _match(ours, page.said(list(chain.from_iterable(columns))), text)
+    if sum(matches.letters) < 0.95 * letters:
         # A text layer need not be in reading order; rows of a table often are not.
-        matches = max(matches, _match(ours, page.said(page.by_sight(columns)), text), key=_letters)
+        by_sight = _match(ours, page.said(page.by_sight(columns)), text)
+        matches = max(matches, by_sight, key=lambda found: sum(found.letters))
     borders = [found.start() for found in _CELL_BORDER.finditer(text)] if block.kind is BlockKind.TABLE else []
     if borders:
         # A word that reaches over a border is two cells written without a space: it belongs to neither.
-        matches = [match for match in matches if bisect_left(borders, match.start) == bisect_left(borders, match.end)]
-    if not matches or _letters(matches) < ENOUGH * letters:
+        cells, last_cells = _cells(matches.starts, borders), _cells(matches.ends, borders)
+        matches = _Matches(*(list(compress(column, map(eq, cells, last_cells))) for column in matches))
+    if not matches.words or sum(matches.letters) < ENOUGH * letters:
         return block
-    runs = list(_runs(matches, page, columns, borders))
-    lines = tuple(_lines(text, runs, page, source))
+    rows = _rows(text, matches, page, columns, borders)
+    lines = tuple(_line(page.sides(words), bounds, source) for words, bounds in rows)
     return replace(block, lines=lines, table=block.table and with_cell_boxes(block.table, text, lines))
 
 
+def _letters_on_page(ours: Tokens, text: str) -> int:
+    """How many letters of the text the page may have: the name of a LaTeX command is not on it."""
+    if "\\" not in text:
+        return sum(map(len, ours.folded))
+    return sum(
+        [len(folded) for folded, start in zip(ours.folded, ours.starts, strict=True) if text[start - 1 : start] != "\\"]
+    )
+
+
+def _cells(places: Iterable[int], borders: Sequence[int]) -> list[int]:
+    """The numbers of the cells that characters are in."""
+    return [bisect_left(borders, place) for place in places]
+
+
 # --- words ------------------------------------------------------------------------------------------------------------
-
-
-class _Rounded(dict[float, float]):
-    """Sides of words in few digits; all words of a line have two of them in common."""
-
-    def __missing__(self, side: float) -> float:
-        self[side] = rounded = round(side, DIGITS)
-        return rounded
 
 
 class _PageWords:
@@ -110,8 +135,8 @@ class _PageWords:
     def __init__(self, words: Words) -> None:
         self._words = words
         self._tokens = list(map(word_tokens, words.texts))
-        self.rounded = _Rounded()
-        self.lefts, self.tops, self.rights, self.bottoms = (words.sides[side::4].tolist() for side in range(4))
+        self._sides = words.sides.tolist()
+        self.lefts, self.tops, self.rights, self.bottoms = (self._sides[side::4] for side in range(4))
 
     def columns(self, boxes: Sequence[Box]) -> list[list[int]]:
         """The words with letters whose middle lies in one of the boxes, box by box, in the text layer's order."""
@@ -132,24 +157,24 @@ class _PageWords:
             for at in row
         ]
 
-    def said(self, spots: Iterable[int]) -> list[tuple[str, int]]:
-        """The tokens of words, with the words' numbers."""
-        return [(folded, word) for word in spots for folded in self._tokens[word]]
+    def said(self, spots: list[int]) -> _Said:
+        """The tokens of words."""
+        heard = [self._tokens[word] for word in spots]
+        folded = list(chain.from_iterable(heard))
+        if len(folded) == len(spots):  # each has one, as none has less
+            return _Said(folded, spots)
+        return _Said(folded, [word for word, own in zip(spots, heard, strict=True) for _ in own])
 
-    def around(self, words: Sequence[int]) -> Box:
-        """The smallest box that holds some words."""
-        return Box.ordered(
-            min([self.lefts[word] for word in words]),
-            min([self.tops[word] for word in words]),
-            max([self.rights[word] for word in words]),
-            max([self.bottoms[word] for word in words]),
-        )
+    def sides(self, words: Sequence[int]) -> list[float]:
+        """Left, top, right and bottom of each of some words, one's four after the other's."""
+        first, last = words[0], words[-1] + 1
+        if words == list(range(first, last)):  # in the order of the page, as nearly always
+            return self._sides[4 * first : 4 * last]
+        return list(chain.from_iterable(self._sides[4 * word : 4 * word + 4] for word in words))
 
     def is_beside(self, word: int, last: int) -> bool:
         """Whether a word stands on the same visual line as the one before it in the text, and not before that."""
         top, bottom, last_top, last_bottom = self.tops[word], self.bottoms[word], self.tops[last], self.bottoms[last]
-        if top == last_top and bottom == last_bottom:
-            return True
         lowest = min(bottom - top, last_bottom - last_top)
         both = min(bottom, last_bottom) - max(top, last_top)
         shared = max(0.0, both) / lowest if lowest > 0 else float(both >= 0)
@@ -161,122 +186,120 @@ class _PageWords:
 # --- matching ---------------------------------------------------------------------------------------------------------
 
 
-def _match(ours: Sequence[Token], said: Sequence[tuple[str, int]], text: str) -> list[_Match]:
-    """Align tokens with words; the matches ascend in the text and do not overlap."""
+def _match(ours: Tokens, said: _Said, text: str) -> _Matches:
+    """Align tokens with words."""
+    if len(ours.folded) * len(said.folded) > MAX_COMPARISONS:
+        return _NONE
+    lengths = list(map(len, ours.folded))
+    if ours.folded == said.folded:
+        return _Matches(ours.starts, ours.ends, lengths, said.words)
     from rapidfuzz.distance import LCSseq
 
-    if len(ours) * len(said) > MAX_COMPARISONS:
-        return []
-    one, other = [token.folded for token in ours], [folded for folded, _ in said]
-    if one == other:
-        return _pairs(ours, said)
-    matches: list[_Match] = []
+    found: list[_Matches] = []
     after_token = after_said = 0
-    for anchor in LCSseq.editops(one, other).as_matching_blocks():
-        matches += _match_letters(ours[after_token : anchor.a], said[after_said : anchor.b], text)
+    for anchor in LCSseq.editops(ours.folded, said.folded).as_matching_blocks():
+        left, unsaid = ours.part(after_token, anchor.a), said.part(after_said, anchor.b)
+        if left.folded and unsaid.folded:
+            found.append(_match_letters(left, unsaid, text))
         after_token, after_said = anchor.a + anchor.size, anchor.b + anchor.size
-        matches += _pairs(ours[anchor.a : after_token], said[anchor.b : after_said])
-    return matches
+        same = slice(anchor.a, after_token)
+        found.append(_Matches(ours.starts[same], ours.ends[same], lengths[same], said.words[anchor.b : after_said]))
+    return _Matches(*(list(chain.from_iterable(column)) for column in zip(*found, strict=True)))
 
 
-def _pairs(ours: Sequence[Token], said: Sequence[tuple[str, int]]) -> list[_Match]:
-    """Tokens with the same ones of the page."""
-    return [_Match(start, end, len(folded), word) for (folded, start, end), (_, word) in zip(ours, said, strict=True)]
-
-
-def _match_letters(ours: Sequence[Token], said: Sequence[tuple[str, int]], text: str) -> list[_Match]:
+def _match_letters(ours: Tokens, said: _Said, text: str) -> _Matches:
     """Align what no equal token explains letter by letter: hyphenation, other word breaks, single wrong letters."""
     from rapidfuzz.distance import LCSseq
 
-    if not ours or not said:
-        return []
-    letters = [(letter, at) for token in ours for at in range(token.start, token.end) for letter in fold(text[at])]
-    heard = [(letter, place) for place, (folded, _) in enumerate(said) for letter in folded]
+    spans = zip(ours.starts, ours.ends, strict=True)
+    letters = [(letter, at) for start, end in spans for at in range(start, end) for letter in fold(text[at])]
+    heard = [(letter, place) for place, folded in enumerate(said.folded) for letter in folded]
     if len(letters) * len(heard) > MAX_COMPARISONS:
-        return []
+        return _NONE
     places: dict[int, list[int]] = {}
     seen, there = "".join(letter for letter, _ in letters), "".join(letter for letter, _ in heard)
     for run in LCSseq.editops(seen, there).as_matching_blocks():
         for step in range(run.size):
             places.setdefault(heard[run.b + step][1], []).append(letters[run.a + step][1])
-    matches = []
+    matches: list[tuple[int, int, int, int]] = []
+    free = 0
     for place, found in places.items():
-        folded, word = said[place]
-        start, end = found[0], found[-1] + 1
+        start, end, length = found[0], found[-1] + 1, len(said.folded[place])
         # Scattered letters are chance. One letter alone is, too: where it is right, it is an equal token.
-        if len(found) > 1 and len(found) >= ENOUGH * len(folded) and end - start <= 1.5 * len(folded) + 1:
-            matches.append(_Match(start, end, len(found), word))
-    return _without_overlaps(matches)
-
-
-def _without_overlaps(matches: list[_Match]) -> list[_Match]:
-    """One character that folds to two letters may be claimed by two words: the first keeps it."""
-    kept: list[_Match] = []
-    for match in matches:
-        start = max(match.start, kept[-1].end) if kept else match.start
-        if start < match.end:
-            kept.append(match._replace(start=start))
-    return kept
-
-
-def _letters(matches: Sequence[_Match]) -> int:
-    return sum([match.letters for match in matches])
+        if len(found) > 1 and len(found) >= ENOUGH * length and end - start <= 1.5 * length + 1 and free < end:
+            # A character that folds to two letters may be claimed by two words: the first keeps it.
+            matches.append((max(start, free), end, len(found), said.words[place]))
+            free = end
+    return _Matches(*zip(*matches, strict=True)) if matches else _NONE
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
-def _runs(
-    matches: Sequence[_Match], page: _PageWords, columns: Sequence[Sequence[int]], borders: Sequence[int]
-) -> Iterator[list[_Match]]:
-    """Matches that stand on one visual line, and in the same cell."""
-    column_of = {word: at for at, column in enumerate(columns) for word in column} if len(columns) > 1 else {}
-    run: list[_Match] = []
-    for match in matches:
-        if run:
-            last = run[-1]
-            is_same = column_of.get(last.word) == column_of.get(match.word) and (
-                not borders or bisect_left(borders, last.start) == bisect_left(borders, match.start)
-            )
-            if not (is_same and page.is_beside(match.word, last.word)):
-                yield run
-                run = []
-        run.append(match)
-    if run:
-        yield run
+def _rows(
+    text: str, matches: _Matches, page: _PageWords, columns: Sequence[Sequence[int]], borders: Sequence[int]
+) -> Iterator[tuple[list[int], list[int]]]:
+    """The words that stand on one visual line, and in the same cell and column; where each begins and ends."""
+    cells = _cells(matches.starts, borders) if borders else []
+    # A word that is several tokens, as ``high-quality`` is, has one place in each cell that it is in.
+    keys = list(zip(matches.words, cells, strict=True)) if borders else matches.words
+    is_new = _is_new(keys)
+    words, starts = list(compress(matches.words, is_new)), list(compress(matches.starts, is_new))
+    ends = list(compress(matches.ends, [*is_new[1:], True]))
+    begins = {0}
+    if borders:
+        begins.update(_changes(list(compress(cells, is_new))))
+    if len(columns) > 1:
+        column_of = {word: at for at, column in enumerate(columns) for word in column}
+        begins.update(_changes([column_of[word] for word in words]))
+    changes = {*_changes([page.tops[word] for word in words]), *_changes([page.bottoms[word] for word in words])}
+    begins.update([at for at in changes if at and not page.is_beside(words[at], words[at - 1])])
+    bounds = _with_punctuation(text, starts, ends)
+    for first, last in pairwise((*sorted(begins), len(words))):
+        yield words[first:last], bounds[2 * first : 2 * last]
 
 
-def _lines(text: str, runs: Sequence[Sequence[_Match]], page: _PageWords, source: LineSource) -> Iterator[Line]:
-    floor = 0
-    for run, following in zip_longest(runs, runs[1:]):
-        ceiling = following[0].start if following else len(text)
-        start, end = _with_punctuation(text, run[0].start, run[-1].end, floor=floor, ceiling=ceiling)
-        box = page.around([match.word for match in run])
-        yield Line(start=start, end=end, box=box, source=source, words=_line_words(text, run, page, start, end))
-        floor = end
+def _line(sides: Sequence[float], bounds: Sequence[int], source: LineSource) -> Line:
+    """A line of words, each with four sides and two bounds."""
+    box = Box.ordered(min(sides[::4]), min(sides[1::4]), max(sides[2::4]), max(sides[3::4]))
+    return Line(start=bounds[0], end=bounds[-1], box=box, source=source, words=LineWords(bounds, few_digits(sides)))
 
 
-def _line_words(text: str, run: Sequence[_Match], page: _PageWords, start: int, end: int) -> LineWords:
-    """Which characters of a line each of the page's words stands for; marks between two words go with the first."""
-    words: list[tuple[int, int, int]] = []
-    for first, last, _, word in run:
-        if words and words[-1][2] == word:
-            words[-1] = words[-1][0], last, word
-        else:
-            words.append((first, last, word))
-    spans: list[int] = []
-    sides: list[float] = []
-    for (first, last, word), following in zip_longest(words, words[1:]):
-        begin, start = _with_punctuation(text, first, last, floor=start, ceiling=following[0] if following else end)
-        spans += (begin, start)
-        sides += (page.lefts[word], page.tops[word], page.rights[word], page.bottoms[word])
-    return LineWords(spans, map(page.rounded.__getitem__, sides))
+def _is_new(values: Sequence[object]) -> list[bool]:
+    """Of each value, whether it is not the one before."""
+    return [True, *map(ne, values, islice(values, 1, None))]
 
 
-def _with_punctuation(text: str, start: int, end: int, *, floor: int, ceiling: int) -> tuple[int, int]:
-    """Widen a span by the marks that stand at the words without a space; cell borders stay outside."""
+def _changes(values: Sequence[object]) -> Iterable[int]:
+    """The places of the values that are new."""
+    return compress(range(len(values)), _is_new(values))
+
+
+def _with_punctuation(text: str, starts: Sequence[int], ends: Sequence[int]) -> list[int]:
+    """Start and end of each word in turn, widened by the marks that stand at it without a space.
+
+    Marks between two words go with the first; cell borders stay outside.
+    """
+    bounds = [*starts, *ends]
+    bounds[::2], bounds[1::2] = starts, ends
+    bounds[0] = _before(text, starts[0], 0)
+    bounds[-1] = _behind(text, ends[-1], len(text))
+    for at, (end, start) in enumerate(zip(ends, islice(starts, 1, None), strict=False)):
+        if text[end:start] != " ":
+            bounds[2 * at + 1] = behind = _behind(text, end, start)
+            bounds[2 * at + 2] = _before(text, start, behind)
+    return bounds
+
+
+def _before(text: str, start: int, floor: int) -> int:
+    """Where the marks right before a word begin."""
     while start > floor and is_mark(text[start - 1]):
         start -= 1
+    return start
+
+
+def _behind(text: str, end: int, ceiling: int) -> int:
+    """Where the marks right behind a word end."""
     while end < ceiling and is_mark(text[end]):
         end += 1
-    return start, end
+    return end

@@ -122,7 +122,7 @@ def _mended(regions: Sequence[Region]) -> Sequence[Region]:
     split = {at for at, region in enumerate(regions) if has_split_words(region.text)}
     if not split:
         return regions
-    known = set().union(*(words_of(region.text) for region in regions))
+    known = words_of("\n".join([region.text for region in regions]))
     return [
         replace(region, text=rejoined(region.text, known)) if at in split else region
         for at, region in enumerate(regions)

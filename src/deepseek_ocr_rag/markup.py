@@ -38,7 +38,9 @@ _ENVIRONMENT = re.compile(
 )
 _FORMULA_ENDS = {"$$": "$$", "\\[": "\\]"}
 _LOOKALIKE = re.compile(r"<(?=\|)|\|(?=>)|\[(?=\[[ \n]{0,2}-?\d{1,9} {0,2}[, ] {0,2}-?\d)")
-_SPLIT_WORD = re.compile(r"([^\W\d_]{2,40})- ([^\W\d_]{2,40})")
+_SPLIT = re.compile(r"- (?<=[^\W\d_]{2}- )(?=[^\W\d_]{2})")  # hyphens are found soonest
+_LAST_LETTERS = re.compile(r"[^\W\d_]{2,40}\Z")
+_FIRST_LETTERS = re.compile(r"[^\W\d_]{2,40}")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){0,4}")
 
 
@@ -65,12 +67,12 @@ def without_marks(text: str) -> str:
 
 def words_of(text: str) -> set[str]:
     """The words of a text in lower case, hyphenated ones in one piece, as evidence for :func:`rejoined`."""
-    return {match.group().lower() for match in _WORD.finditer(text)}
+    return set(map(str.lower, _WORD.findall(text)))
 
 
 def has_split_words(text: str) -> bool:
     """Whether there is a ``word- word``."""
-    return "- " in text and _SPLIT_WORD.search(text) is not None
+    return _SPLIT.search(text) is not None
 
 
 def rejoined(text: str, known: Container[str]) -> str:
@@ -78,14 +80,24 @@ def rejoined(text: str, known: Container[str]) -> str:
 
     The model writes a hyphen and a blank for hyphens at line ends, and for real ones; without evidence both stay.
     """
+    pieces, done = [], 0
+    for at, first, second in _split_words(text):
+        is_word, is_compound = (first + second).lower() in known, f"{first}-{second}".lower() in known
+        if is_word != is_compound:
+            pieces += [text[done:at], "" if is_word else "-"]
+            done = at + 2
+    return "".join((*pieces, text[done:]))
 
-    def join(match: re.Match[str]) -> str:
-        first, second = match[1], match[2]
-        whole, hyphenated = first + second, f"{first}-{second}"
-        is_word, is_compound = whole.lower() in known, hyphenated.lower() in known
-        return match.group() if is_word == is_compound else whole if is_word else hyphenated
 
-    return _SPLIT_WORD.sub(join, text)
+def _split_words(text: str) -> Iterator[tuple[int, str, str]]:
+    """The places of the hyphens in ``word- word``, with the words before and behind; no word is in two pairs."""
+    free = 0
+    for gap in _SPLIT.finditer(text):
+        at, then = gap.span()
+        first, second = _LAST_LETTERS.search(text, max(free, at - 40), at), _FIRST_LETTERS.match(text, then)
+        if first and second:
+            free = second.end()
+            yield at, first[0], second[0]
 
 
 def without_wrapper(text: str) -> str:
