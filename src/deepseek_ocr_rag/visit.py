@@ -82,6 +82,7 @@ def _with_picture(visited: PageImage, page: OpenPage, wish: ImageRequest, crop: 
     from .paging import is_blank
     from .pixels import encode
 
+    own = None
     if crop is not None:
         if is_blank(page):
             return replace(visited, is_blank=True)
@@ -94,9 +95,10 @@ def _with_picture(visited: PageImage, page: OpenPage, wish: ImageRequest, crop: 
         drawn = _draw_upright(page, planned, seen)
         if seen.picture is None and is_blank(page, drawn):
             return replace(visited, is_blank=True)
+        is_sent_whole = wish.media_type == "image/jpeg" and not planned.is_tiled
+        own = _own_jpeg(page, drawn, seen) if is_sent_whole else None
         visited = replace(visited, turn=seen.turn, warnings=(*visited.warnings, *seen.warnings))
     drawn, tiles = _cut(drawn, planned, max_side=wish.max_side)
-    own = _own_jpeg(page, drawn) if wish.media_type == "image/jpeg" and crop is None and not visited.turn else None
     return replace(
         visited,
         data=own or encode(drawn, media_type=wish.media_type, quality=wish.quality),
@@ -108,11 +110,11 @@ def _with_picture(visited: PageImage, page: OpenPage, wish: ImageRequest, crop: 
     )
 
 
-def _own_jpeg(page: OpenPage, drawn: Image.Image) -> bytes | None:
+def _own_jpeg(page: OpenPage, drawn: Image.Image, seen: Measured) -> bytes | None:
     """The page's own JPEG, where it is what was drawn: it loses nothing by being compressed again."""
     from .pixels import shows
 
-    if page.pixels() != max(drawn.size):
+    if seen.turn or seen.look.pixels != max(drawn.size):
         return None
     data = page.jpeg()
     return data if data is not None and shows(data, drawn) else None
