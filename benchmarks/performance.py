@@ -89,7 +89,7 @@ def main() -> int:
 def lines(found: Everything) -> Iterator[Line]:
     """The figures."""
     ways, script = found.throughput, found.throughput["script"]
-    for way in ("alone", "whole"):
+    for way in ("alone", "pdfium", "whole"):
         rate = ways[way].rate
         yield Line(what=f"{ways[way].way}, of the floor", value=rate / ways["bare"].rate, limit=0.85, is_least=True)
         yield Line(what=f"{ways[way].way}, times the script", value=rate / script.rate, limit=8, is_least=True)

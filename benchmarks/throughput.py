@@ -6,7 +6,8 @@ All send the same pages, a two-column paper again and again, in base mode, to an
 once. The floor is two processes that draw a page, write a JPEG and post it through a bare socket, and nothing else;
 the providers' script draws at zoom 2, writes a PNG and sends one page after the other. Ours reads all of it: it looks
 which way up the page stands, takes the text layer's words, reads the answer, finds its lines, weighs it, assembles the
-document and cuts it into chunks. The client is also measured alone: short answers, and no text layer to compare with.
+document and cuts it into chunks. The client is also measured alone, with either renderer: short answers, and no text
+layer to compare with.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from endpoint import Endpoint
 from papers import PAPER, Cost, answers, measured, repeated
 
 from deepseek_ocr_rag import ChatEngine, ChatOptions, ReadOptions, read_records
-from deepseek_ocr_rag.recognition import ImageRequest, PageRequest
+from deepseek_ocr_rag.recognition import ImageRequest, PageRequest, Renderer
 
 PROCESSES = 2
 
@@ -74,6 +75,7 @@ def run(paper: Path, *, pages: int) -> dict[str, Result]:
         for way, title, said, work, file in (
             ("bare", "floor: draw, encode, bare socket", {}, bare, path),
             ("alone", "the client alone", {}, alone, path),
+            ("pdfium", "the client alone, by pdfium", {}, by_pdfium, path),
             ("whole", "ours, to chunks", known, ours, path),
             ("script", "providers' script", {}, script, few),
         ):
@@ -92,7 +94,7 @@ def run(paper: Path, *, pages: int) -> dict[str, Result]:
 def report(found: Mapping[str, Result]) -> None:
     """The ratios that count."""
     bare, script = found["bare"], found["script"]
-    for way in ("alone", "whole"):
+    for way in ("alone", "pdfium", "whole"):
         one = found[way]
         print(
             f"{one.way}: {one.rate / bare.rate:.2f} of the floor, {one.rate / script.rate:.1f} times the script, "
@@ -119,9 +121,15 @@ def ours(path: Path, endpoint: Endpoint) -> None:
     _read(path, ReadOptions(engine=engine_for(endpoint.url), workers=PROCESSES))
 
 
-def alone(path: Path, endpoint: Endpoint) -> None:
+def alone(path: Path, endpoint: Endpoint, renderer: Renderer = "mupdf") -> None:
     """Pictures out, answers in."""
-    _read(path, ReadOptions(engine=engine_for(endpoint.url, Blind), lines="none", workers=PROCESSES))
+    engine = engine_for(endpoint.url, Blind)
+    _read(path, ReadOptions(engine=engine, lines="none", workers=PROCESSES, renderer=renderer))
+
+
+def by_pdfium(path: Path, endpoint: Endpoint) -> None:
+    """The same without PyMuPDF."""
+    alone(path, endpoint, "pdfium")
 
 
 def _read(path: Path, options: ReadOptions) -> None:
