@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_ocr_rag.document import Block, BlockKind
-from deepseek_ocr_rag.testimony import LONGEST_WORD, Heard, Said
+from deepseek_ocr_rag.folding import LONGEST_KEPT
+from deepseek_ocr_rag.testimony import Heard, Said
 
 WORDS = (
     *("The flood", "page7", "1998", "na\u00efve", "\u6587\u5b57\u8a8d\u8b58", "\\(a^2 + b_1\\)", "$x_1$", "$5", "<br>"),
     *("&amp;", "don\u2019t", "soft\u00adhyphen", "\ufb01ne", "\u00bd", "a\u00a0b", "\u2003", "\u2014", "\\alpha", "|"),
-    *("\u0130stanbul", "\u03a3\u0391\u03a3", "e\u0301", "\u0301", "\u0967\u0968", "x" * (LONGEST_WORD + 1), "", "\n"),
+    *("\u0130stanbul", "\u03a3\u0391\u03a3", "e\u0301", "\u0301", "\u0967\u0968", "x" * (LONGEST_KEPT + 1), "", "\n"),
 )
 PIECES = st.sampled_from(WORDS)
 TEXTS = st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=12).map(" ".join), st.lists(PIECES).map("".join))

@@ -12,6 +12,9 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
+LONGEST_KEPT = 100
+"""Longer words do not keep their tokens for the next time: they seldom come again, and may be huge."""
+
 _BETWEEN = re.compile(r"([^0-9A-Za-z\x80-\u200f\u202a-\U0010ffff]+)")
 """ASCII's other characters, dashes and quotes part tokens always; what is between them may be one token or several."""
 
@@ -120,12 +123,18 @@ def _tokens_of_run(run: str, first: int) -> Iterator[Token]:
         yield Token(folded, start, end)
 
 
-@lru_cache(maxsize=4096)
 def word_tokens(text: str) -> tuple[str, ...]:
     """The tokens of a word, which is kept for the next time it comes."""
+    return _kept_tokens(text) if len(text) <= LONGEST_KEPT else _tokens_of(text)
+
+
+def _tokens_of(text: str) -> tuple[str, ...]:
     if text.isascii() and text.isalnum():  # as most are
         return (text.lower(),)
     return tuple(token_columns(text).folded)
+
+
+_kept_tokens = lru_cache(maxsize=4096)(_tokens_of)
 
 
 @lru_cache(maxsize=4096)

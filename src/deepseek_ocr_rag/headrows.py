@@ -207,10 +207,14 @@ def _goes_on(grid: Sequence[Sequence[Cell | None]], row: int) -> bool:
     return bool(told) and ((bool(grouped) and max(told) > 0) or (unnamed and max(told) == 1))
 
 
-@lru_cache(maxsize=8192)
 def kind_of(text: str) -> Kind:
     """What a cell says, as far as its letters and digits tell."""
-    plain = _LATEX.sub(" ", text[:_READ]).strip()
+    return _kind_of(text[:_READ])
+
+
+@lru_cache(maxsize=8192)
+def _kind_of(text: str) -> Kind:
+    plain = _LATEX.sub(" ", text).strip()
     if _NOTHING.fullmatch(plain):
         return "nothing"
     if _YEAR.fullmatch(plain):

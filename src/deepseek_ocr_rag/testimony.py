@@ -16,16 +16,13 @@ from itertools import accumulate, chain, pairwise
 from typing import NamedTuple
 
 from .document import Block, BlockKind
-from .folding import stands_alone, tokens, word_tokens
+from .folding import LONGEST_KEPT, stands_alone, tokens, word_tokens
 
 _PART = re.compile(r"\d+|\D+")
 _MARKUP = re.compile(r"</?(?:br|su[bp]|center)\s{0,3}/?>|\\[A-Za-z]+|&[a-z]{2,8};")
 _MATH = re.compile(
     r"\\\((.{1,2000}?)\\\)|\\\[(.{1,4000}?)\\\]|\$\$(.{1,4000}?)\$\$|\$([^$\s][^$\n]{0,300}?)\$", re.DOTALL
 )
-
-LONGEST_WORD = 100
-"""Longer words of an answer do not keep their tokens for the next time: they seldom come again, and may be huge."""
 
 MIXED = 0.8
 """Letters of which less than this share are of two scripts are nobody's text."""
@@ -98,7 +95,7 @@ class Said(Tokens):
         parts: list[list[str]] = []
         for number, block in enumerate(blocks):
             words = _bare(block.text).split()
-            if self._formulas[number] or max(map(len, words), default=0) > LONGEST_WORD:
+            if self._formulas[number] or max(map(len, words), default=0) > LONGEST_KEPT:
                 parts.append([token.folded for token in self._of_block(number)])
                 self.is_literal += bytes([not token.is_soft for token in self._of_block(number)])
             else:
@@ -132,7 +129,7 @@ class Heard(Tokens):
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
-        super().__init__(list(map(_kept_parts, texts)))
+        super().__init__([_kept_parts(text) if len(text) <= LONGEST_KEPT else _parts(text) for text in texts])
 
     @property
     def words(self) -> list[int]:
@@ -178,10 +175,13 @@ def _said_tokens(text: str, soft: Sequence[tuple[int, int]]) -> list[SaidToken]:
     return said
 
 
-@lru_cache(maxsize=4096)
-def _kept_parts(word: str) -> tuple[str, ...]:
-    """The tokens of a word, with its numbers apart; kept for the next time it comes, on either side."""
+def _parts(word: str) -> tuple[str, ...]:
+    """The tokens of a word, with its numbers apart."""
     return tuple([part for folded in word_tokens(word) for part in _PART.findall(folded)])
+
+
+_kept_parts = lru_cache(maxsize=4096)(_parts)
+"""The same, kept for the next time that the word comes, on either side."""
 
 
 def _glued(word: str) -> list[bool]:
