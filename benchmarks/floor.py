@@ -44,7 +44,7 @@ def _jpeg(page: pymupdf.Page) -> bytes:
     zoom = SIDE / max(page.rect.width, page.rect.height)
     pixels = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False)
     out = io.BytesIO()
-    Image.frombuffer("RGB", (pixels.width, pixels.height), pixels.samples_mv).save(out, "JPEG", quality=85)
+    Image.frombuffer("RGB", (pixels.width, pixels.height), pixels.samples_mv).save(out, "JPEG", quality=80)
     return out.getvalue()
 
 

@@ -185,7 +185,7 @@ class ImageRequest:
     upright: bool = True
     """Whether pages that lie on their side or stand on their head are turned: the model cannot."""
     media_type: Literal["image/jpeg", "image/png"] = "image/jpeg"
-    quality: int = 85
+    quality: int = 80
     """Of JPEGs that are made here; a scan's own is sent as it is where it has the size that is wanted."""
 
 

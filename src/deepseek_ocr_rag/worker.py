@@ -32,7 +32,7 @@ FRAME = struct.Struct(">IQ")
 MOST_OPEN = 8
 """Documents that are kept open, so that pages of several that are read side by side do not open them anew."""
 
-GROWTH = 100 << 20
+GROWTH = 64 << 20
 """Bytes by which a worker may grow before it lets go of what it keeps beside the document that it is reading."""
 
 FULL = 0.75

@@ -64,7 +64,7 @@ class Asking:
     is_padded: bool = False
     """Whether the server counts in the page padded to a square."""
     max_bytes: int = 0
-    quality: int = 85
+    quality: int = 80
     turns: Turns | None = None
     """Where requests wait until they may go out; None is nowhere."""
 
