@@ -55,8 +55,8 @@ from .test_render import children
 
 
 def one_worker(**options: Any) -> ReadOptions:
-    """Options for short files: a second worker costs more time to start than it saves, and nobody else reads a page."""
-    return ReadOptions(**({"workers": 1, "fallback": "none"} | options))
+    """Options for short files: what a second worker or the layout model costs to start, it does not save."""
+    return ReadOptions(**({"workers": 1, "fallback": "none", "quality": "fast"} | options))
 
 
 def make_pdf(path: Path, pages: int = 3, **options: Any) -> Path:
@@ -238,7 +238,8 @@ def test_what_a_server_cannot_read_another_engine_reads(pdf: Path, kind: type[Fa
 
 
 def test_the_embedded_engine_is_the_usual_way_out(pdf: Path) -> None:
-    (document,) = read(pdf, one_worker(engine=RejectingEngine(is_bad=lambda number: number == 2), fallback="local"))
+    engine = RejectingEngine(is_bad=lambda number: number == 2)
+    (document,) = read(pdf, one_worker(engine=engine, fallback="local", quality="best"))
     page = document.pages[1]
     assert (page.status, page.engine, page.markdown) == ("fallback", "local/text-layer", "This is page 2.")
     assert "the key is wrong" in page.warnings[0]
@@ -548,7 +549,7 @@ def make_svg(path: Path) -> None:
 @pytest.mark.parametrize(("name", "make"), [("book.epub", make_epub), ("drawing.svg", make_svg)])
 def test_what_mupdf_lays_out_is_read_like_a_pdf(tmp_path: Path, name: str, make: Any) -> None:
     make(tmp_path / name)
-    (document,) = read(tmp_path / name, one_worker())
+    (document,) = read(tmp_path / name, one_worker(quality="best"))
     assert document.markdown == "Water from the moor."
     assert document.pages[0].engine == "local/text-layer"
     assert all(block.lines for block in document.blocks())
