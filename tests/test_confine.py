@@ -36,6 +36,18 @@ print(resource.getrlimit(resource.RLIMIT_AS)[0])
 
 
 @linux
+def test_a_whole_page_fits_into_the_pipe() -> None:
+    done = run(
+        "import fcntl, os, sys\n"
+        "reader, writer = os.pipe()\n"
+        "confine.widen_pipe(writer)\n"
+        "confine.widen_pipe(os.open(os.devnull, os.O_WRONLY))\n"
+        "print(fcntl.fcntl(reader, fcntl.F_GETPIPE_SZ) == confine.PIPE)"
+    )
+    assert done.stdout == "True\n"
+
+
+@linux
 def test_a_page_that_takes_for_ever_ends_the_process() -> None:
     done = run("import time\nconfine.GRACE = 0\nconfine.give_up_after(0.2)\ntime.sleep(60)")
     assert done.returncode == -signal.SIGALRM

@@ -17,6 +17,9 @@ GRACE = 60
 """Seconds after its limit at which a worker gives itself up, loading libraries included: its parent, which is there as
 a rule, is quicker."""
 
+PIPE = 1 << 20
+"""Bytes that a pipe to the parent holds; the most that Linux gives without asking. Pages are a quarter of it."""
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -42,6 +45,15 @@ def end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(0)  # it ended before that was said
+
+
+def widen_pipe(descriptor: int) -> None:
+    """Let a pipe hold a whole page, so that its writer need not wait for a busy reader (Linux, as far as it allows)."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE)
 
 
 def give_up_after(seconds: float) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .confine import end_with, give_up_after, limit_memory, memory_in_use, memory_taken, return_memory
+from .confine import end_with, give_up_after, limit_memory, memory_in_use, memory_taken, return_memory, widen_pipe
 from .errors import DeepSeekOCRError, PageFailed
 from .facts import complaint
 from .limits import Limits
@@ -66,6 +66,7 @@ def main() -> None:
     # Libraries print; only frames may reach the pipe, so standard output is moved away before they load.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    widen_pipe(out.fileno())
     server = Server(setup)
     while (header := read_message(sys.stdin.buffer)) is not None:
         give_up_after(setup.limits.page_seconds)
