@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from .assemble import DocumentInfo, assemble
+from .confine import return_memory
 from .document import Document, Page
 from .flow import in_order, iterate
 from .headway import Headway
@@ -129,6 +130,8 @@ async def at_hand(options: ReadOptions) -> AsyncGenerator[ReadOptions]:
             await asyncio.to_thread(cache.close)
         if engine is not options.engine:  # others may be using an engine that was passed in
             await engine.aclose()
+        # Each run has threads of its own, for which the C library keeps what they once needed, up to 100 MB in all.
+        return_memory()
 
 
 async def page_results(
